@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+# A thin front for meson and the scripts in tools/: `make help` lists the targets.
+# Everything runs one target at a time; ninja and meson use all cores by themselves.
+.NOTPARALLEL:
+.PHONY: all demo test bench fuzz check install clean help
+
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+
+all:
+	@tools/install-deps --check build
+	@tools/build build
+
+demo:
+	@tools/install-deps build demo
+	@tools/build build
+	@tools/demo
+
+test:
+	@tools/install-deps build demo test
+	@tools/test
+
+bench:
+	@tools/install-deps build demo bench
+	@tools/build build
+	@bench/run
+
+fuzz:
+	@tools/install-deps build fuzz
+	@tools/fuzz $(FUZZ_SECONDS)
+
+check:
+	@tools/install-deps build demo test check
+	@tools/check
+
+install: all
+	@tools/build build -Dprefix="$(PREFIX)"
+	@meson install -C build --no-rebuild
+
+clean:
+	rm -rf build build-*
+
+help:
+	@echo 'make          build build/herald and the library'
+	@echo 'make demo     two hosts in private namespaces: one message, two acknowledgements'
+	@echo 'make test     every test, plain and under ASan and UBSan'
+	@echo 'make bench    how fast this machine multicasts'
+	@echo 'make fuzz     fuzz the endpoint parser for FUZZ_SECONDS (60)'
+	@echo 'make check    formatting, static analysis, clang with -Werror and sanitizers'
+	@echo 'make install  to PREFIX (/usr/local), below DESTDIR if that is set'
+	@echo 'make clean    remove what was built'

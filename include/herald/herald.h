@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* All of libherald. */
+#ifndef HERALD_HERALD_H
+#define HERALD_HERALD_H
+
+#include <herald/ask.h>
+#include <herald/endpoint.h>
+#include <herald/error.h>
+#include <herald/interface.h>
+#include <herald/socket.h>
+#include <herald/types.h>
+
+#endif

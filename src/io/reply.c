@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "reply.h"
+
+#include "address.h"
+#include "sockopt.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What is sent to a socket that only sends would wait there unread. */
+static void refuse_input(int fd)
+{
+    struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+    const struct sock_fprog program = { .len = 1, .filter = &drop };
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+/*
+ * Binding without SO_REUSEADDR fails while any socket of this host has the port: then a free port is taken, at once and
+ * for good, or another program might get the same one by the time of the first answer.
+ */
+static int open_reply_socket(enum herald_family family, uint16_t port)
+{
+    struct herald_address any = { .family = family };
+    struct sockaddr_storage own;
+    int fd = hd_socket_open(family);
+    socklen_t length;
+
+    if (fd < 0)
+        return fd;
+    refuse_input(fd);
+    length = hd_sockaddr_make(&any, port, 0, &own);
+    if (bind(fd, (const struct sockaddr *)&own, length) == 0) {
+        /* From here on the groups' own sockets may have the port too. */
+        (void)hd_socket_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        return fd;
+    }
+    length = hd_sockaddr_make(&any, 0, 0, &own);
+    (void)bind(fd, (const struct sockaddr *)&own, length);
+    return fd;
+}
+
+static const struct hd_reply_socket *find(const struct hd_replies *replies, enum herald_family family, uint16_t port)
+{
+    for (size_t i = 0; i < replies->count; i++)
+        if (replies->sockets[i].family == family && replies->sockets[i].port == port)
+            return &replies->sockets[i];
+    return NULL;
+}
+
+static int add(struct hd_replies *replies, enum herald_family family, uint16_t port)
+{
+    struct hd_reply_socket *grown = realloc(replies->sockets, (replies->count + 1) * sizeof(*grown));
+    int fd;
+
+    if (grown == NULL)
+        return -ENOMEM;
+    replies->sockets = grown;
+    fd = open_reply_socket(family, port);
+    if (fd == -EAFNOSUPPORT)
+        return 0; /* no IPv6 here: nothing of it will come in to be answered */
+    if (fd < 0)
+        return fd;
+    grown[replies->count++] = (struct hd_reply_socket){ .family = family, .port = port, .fd = fd };
+    return 0;
+}
+
+int hd_replies_open(struct hd_replies *ret_replies, const struct hd_channels *channels)
+{
+    struct hd_replies replies = { 0 };
+    int r = 0;
+
+    for (size_t i = 0; i < channels->count && r == 0; i++) {
+        enum herald_family family = hd_channel_group(&channels->list[i])->family;
+        uint16_t port = hd_channel_port(&channels->list[i]);
+
+        if (find(&replies, family, port) == NULL)
+            r = add(&replies, family, port);
+    }
+    if (r < 0) {
+        hd_replies_close(&replies);
+        return r;
+    }
+    *ret_replies = replies;
+    return 0;
+}
+
+void hd_replies_close(struct hd_replies *replies)
+{
+    for (size_t i = 0; i < replies->count; i++)
+        close(replies->sockets[i].fd);
+    free(replies->sockets);
+    *replies = (struct hd_replies){ 0 };
+}
+
+/* `interface_index` 0: by the routing table. */
+static int send_by(int fd, const struct herald_peer *to, uint32_t interface_index, const void *payload,
+                   size_t size_bytes)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
+        struct cmsghdr align;
+    } control = { .bytes = { 0 } };
+    struct in_pktinfo info = { .ipi_ifindex = (int)interface_index };
+    struct sockaddr_storage address;
+    struct iovec vector = { .iov_base = (void *)(uintptr_t)payload, .iov_len = size_bytes };
+    struct msghdr message = {
+        .msg_name = &address,
+        .msg_namelen = hd_sockaddr_make(&to->address, to->port, to->interface_index, &address),
+        .msg_iov = &vector,
+        .msg_iovlen = 1,
+    };
+
+    if (interface_index != 0) {
+        struct cmsghdr *cmsg;
+
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control);
+        cmsg = CMSG_FIRSTHDR(&message);
+        cmsg->cmsg_level = IPPROTO_IP;
+        cmsg->cmsg_type = IP_PKTINFO;
+        cmsg->cmsg_len = CMSG_LEN(sizeof(info));
+        memcpy(CMSG_DATA(cmsg), &info, sizeof(info));
+    }
+    return sendmsg(fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int hd_replies_send(const struct hd_replies *replies, const struct herald_peer *to, uint16_t port, const void *payload,
+                    size_t size_bytes, struct herald_error *error)
+{
+    const struct hd_reply_socket *from = find(replies, to->address.family, port);
+    char text[HERALD_ENDPOINT_TEXT_BYTES];
+    int r;
+
+    herald_peer_format(to, NULL, text, sizeof(text));
+    if (from == NULL || to->port == 0)
+        return herald_error_set(error, -EINVAL, "cannot answer %s: not a sender to one of the groups", text);
+    r = send_by(from->fd, to, 0, payload, size_bytes);
+    /* Whoever is on the same LAN can be reached without a route too: by the interface that brought the question. */
+    if ((r == -ENETUNREACH || r == -EHOSTUNREACH) && to->address.family == HERALD_FAMILY_IPV4 &&
+        to->interface_index != 0)
+        r = send_by(from->fd, to, to->interface_index, payload, size_bytes);
+    if (r == -EPERM) {
+        herald_error_set(error, r, "a firewall on this host forbids answering %s", text);
+        herald_error_advise(error, "nft list ruleset");
+    } else if (r == -ENETUNREACH || r == -EHOSTUNREACH) {
+        herald_error_set(error, r, "cannot answer %s: there is no route to it", text);
+        herald_error_advise(error, "ip route get to that address");
+    } else if (r == -EMSGSIZE) {
+        herald_error_set(error, r, "cannot answer %s: %zu bytes are too many for one datagram", text, size_bytes);
+    } else if (r < 0) {
+        herald_error_set(error, r, "cannot answer %s: %s", text, strerror(-r));
+    }
+    return r;
+}

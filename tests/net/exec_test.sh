@@ -1,0 +1,158 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Programs run by a listener: payload on stdin, facts in the environment, answers from their output; never a shell
+# unless asked; a program that fails, is missing or hangs harms nobody.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck disable=SC2016 # what must not be expanded
+
+lan A B
+group_route_add B
+cd "$T" || exit 1
+
+send() { # TEXT [ARGUMENTS...]
+    run send B herald send 239.1.2.3:10000 "$@"
+}
+
+cat >"$T/bin/note" <<'PROGRAM'
+#!/bin/sh
+{ printf 'payload='; cat; echo; echo "arguments=$*"; env | grep '^HERALD_' | sort; } >"$T/noted.part"
+mv "$T/noted.part" "$T/noted"
+PROGRAM
+cat >"$T/bin/shout" <<'PROGRAM'
+#!/bin/sh
+tr a-z A-Z
+PROGRAM
+cat >"$T/bin/fail" <<'PROGRAM'
+#!/bin/sh
+echo 'about to fail' >&2
+exit 7
+PROGRAM
+cat >"$T/bin/hang" <<'PROGRAM'
+#!/bin/sh
+trap '' TERM
+sleep 4242 &
+wait
+sleep 4242
+PROGRAM
+chmod +x "$T"/bin/*
+
+hanging() {
+    grep -aq 4242 /proc/[0-9]*/cmdline
+}
+
+# ---- --exec
+unset HERALD # the binary's path is not a fact of a datagram
+listen exec A 239.1.2.3:10000 --exec 'note one  two'
+send 'hello $(touch injected) `touch injected`; touch injected' --expect 1
+is 'a listener that runs a program answers as well' $status 0
+wait_until '[ -e noted ]'
+like 'the payload is on its stdin' noted '^payload=hello \$\(touch injected\) `touch injected`; touch injected$'
+like 'the command is split at blanks' noted '^arguments=one two$'
+like 'the group is in its environment' noted '^HERALD_GROUP=239\.1\.2\.3$'
+like 'the port' noted '^HERALD_PORT=10000$'
+like 'the source' noted '^HERALD_SOURCE=10\.0\.0\.2$'
+like 'the source port' noted '^HERALD_SOURCE_PORT=[0-9]+$'
+like 'the interface' noted '^HERALD_INTERFACE=eth0$'
+like 'the TTL' noted '^HERALD_TTL=1$'
+like 'the size' noted '^HERALD_SIZE=56$'
+like 'the time' noted '^HERALD_TIME=[0-9]'
+ok 'nothing of it went through a shell' test ! -e injected
+rm -f noted
+head -c 100000 /dev/urandom | head -c 1400 >"$T/random.bin"
+cat >"$T/bin/keep" <<'PROGRAM'
+#!/bin/sh
+cat >"$T/kept.part" && mv "$T/kept.part" "$T/kept"
+PROGRAM
+chmod +x "$T/bin/keep"
+stop exec
+listen exec A 239.1.2.3:10000 --exec keep
+run send B herald send 239.1.2.3:10000 --file "$T/random.bin" --expect 1
+wait_until '[ -e kept ]'
+ok 'the payload arrives byte for byte' cmp kept random.bin
+stop exec
+
+listen noshell A 239.1.2.3:10000 --exec 'note $(touch injected) ; touch injected'
+send hello
+wait_until '[ -e noted ]'
+like 'the command does not go through a shell either' noted '^arguments=\$\(touch injected\) ; touch injected$'
+ok 'nothing was run' test ! -e injected
+rm -f noted
+stop noshell
+
+listen shell A 239.1.2.3:10000 --shell --exec 'note $((6 * 7)) && touch by_shell'
+send 'hello $(touch injected)'
+wait_until '[ -e by_shell ]'
+like '--shell is a shell' noted '^arguments=42$'
+ok 'but the payload is never a part of the command' test ! -e injected
+stop shell
+
+# ---- --reply-exec
+listen reply A 239.1.2.3:10000 --reply-exec shout
+send 'make me loud' --expect 1
+like '--reply-exec answers with what the program writes' send.out '^10\.0\.0\.1:10000 +"MAKE ME LOUD" '
+is 'and with that alone' "$(count send.out .)" 1
+stop reply
+unlike 'its output is not on the listener'"'"'s stdout' reply.out 'MAKE ME LOUD'
+
+listen reply A 239.1.2.3:10000 --reply-exec 'cat'
+run send B herald send 239.1.2.3:10000 --hex 00ff1b0a --expect 1 --json
+ok 'an answer is what the program wrote, byte for byte' json send.out \
+    'of("response")[0].get("payload_hex") == "00ff1b0a"'
+stop reply
+
+# ---- programs that do not do well
+listen failing A 239.1.2.3:10000 --exec fail
+send hello --expect 1
+wait_line failing.err 'fail.*status 7|status 7.*fail'
+verdict 0 'a program that fails is reported with its status'
+send 'again' --expect 1
+is 'and the listener goes on' $status 0
+wait_line failing.out '"again"'
+stop failing
+is 'to its end' $status 0
+
+listen replyfail A 239.1.2.3:10000 --reply-exec fail
+send hello --wait 300ms
+is 'a failing program answers nothing' "$(count send.out .)" 0
+stop replyfail
+
+run missing A herald listen 239.1.2.3:10000 --exec /no/such/program --for 1s
+is 'a program that is not there: refused at once' "$(case $status in 2 | 3) echo yes ;; *) echo $status ;; esac)" yes
+like 'by name' missing.err '^herald listen: .*/no/such/program'
+run missing A herald listen 239.1.2.3:10000 --exec no-such-program-anywhere --for 1s
+like 'so is a bare name' missing.err '^herald listen: .*no-such-program-anywhere'
+run missing A herald listen 239.1.2.3:10000 --exec '  ' --for 1s
+is 'an empty command is a usage error' $status 2
+
+listen hanging A 239.1.2.3:10000 --exec hang --exec-timeout 300ms
+send hello --expect 1
+is 'a hanging program does not keep the listener from answering' $status 0
+wait_until hanging
+wait_line hanging.err 'hang.*(300 ms|timeout|time|killed)'
+verdict 0 'it is killed after --exec-timeout, and that is said'
+wait_until '! hanging'
+verdict 0 'with its children'
+send 'still here' --expect 1
+wait_line hanging.out '"still here"'
+verdict 0 'the listener goes on'
+stop hanging
+is 'and ends well' $status 0
+
+listen ctrl_c A 239.1.2.3:10000 --exec hang --exec-timeout 60s
+send hello --expect 1
+wait_until hanging
+stop ctrl_c
+is 'Ctrl-C ends a listener whose program hangs' $status 0
+wait_until '! hanging'
+verdict 0 'and the program with it'
+
+# A burst of messages does not start a crowd of processes, and none is left unreaped.
+listen burst A 239.1.2.3:10000 --exec 'cat'  --ack never
+run send B herald send 239.1.2.3:10000 burst --count 100 --rate 1000pps --wait 10ms -q
+wait_until "[ \$(grep -c burst $T/burst.out) -ge 100 ]"
+wait_until '! grep -aqE "^State:[[:space:]]Z" /proc/[0-9]*/status'
+verdict 0 'no zombies'
+stop burst
+is 'a hundred programs later it ends well' $status 0
+done_testing

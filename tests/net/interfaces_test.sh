@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A listener follows its interfaces: they come late, are deleted and made again, lose and regain carrier.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+switch_add sw querier
+switch_add sw2
+host_add A
+host_add B
+nic_add B eth1 sw2 10.0.1.2/24
+
+tell() { # WHERE TEXT: sends on an interface of B
+    on B herald send "239.1.2.3%$1:10000" "$2" --wait 50ms -q >/dev/null || give_up "cannot send on $1"
+}
+
+# The switch must be past its first query, or it would flood.
+listen listener A 239.1.2.3:10000 '[ff15::7]:10000'
+wait_until 'switch_knows A 239.1.2.3'
+verdict 0 'a join is reported to the switch'
+
+# ---- an interface that appears later
+nic_add A eth1 sw2 10.0.1.1/24
+wait_line listener.err '^joined on eth1'
+verdict 0 'an interface that appears is joined, and that is said'
+wait_until 'switch_knows A 239.1.2.3 eth1'
+tell eth1 'by the new interface'
+wait_line listener.out '  eth1  .*"by the new interface"$'
+verdict 0 'and heard on'
+
+# ---- deleted, and made again
+nic_delete A eth1
+wait_line listener.err '^eth1 is gone'
+verdict 0 'a deleted interface is told'
+nic_add A eth1 sw2 10.0.1.1/24
+wait_until "[ \$(grep -c '^\(re\)\?joined on eth1' $T/listener.err) = 2 ]"
+verdict 0 'made again, it is joined again'
+tell eth1 'by the interface made again'
+wait_line listener.out '  eth1  .*"by the interface made again"$'
+verdict 0 'and heard on again'
+
+# ---- the cable is pulled, and put back
+# A querier that grants 25 s to answer: what the switch knows at once, it knows by the listener's own report.
+must ip -n sw link set br0 type bridge mcast_query_response_interval 2500 mcast_query_interval 12500
+carrier_down A
+wait_line listener.err '^eth0 lost carrier'
+verdict 0 'a pulled cable is told'
+wait_until '! switch_knows A 239.1.2.3'
+carrier_up A
+begin=$(now_ms)
+wait_until 'switch_knows A 239.1.2.3'
+took=$(($(now_ms) - begin))
+ok "the cable back, the membership is reported again within a second ($took ms)" test $took -le 1000
+wait_line listener.err '^rejoined on eth0'
+verdict 0 'which is said in one line'
+is 'just one' "$(count listener.err '^rejoined on eth0')" 1
+tell eth0 'through the switch that snoops'
+wait_line listener.out '  eth0  .*"through the switch that snoops"$'
+verdict 0 'and traffic flows through a switch that forwards to members only'
+wait_until 'switch_knows A ff15::7'
+verdict 0 'IPv6 memberships return as well'
+
+# A flap, too short to be seen as two states.
+for _ in 1 2 3; do
+    carrier_down A
+    carrier_up A
+done
+wait_until 'switch_knows A 239.1.2.3' 5
+verdict 0 'after a very short flap the switch knows the listener as well'
+tell eth0 'after the flap'
+wait_line listener.out '"after the flap"$'
+
+# ---- administratively down and up
+must ip -n A link set eth0 down
+wait_line listener.err '^eth0 (is down|went down|lost carrier|was set down).*' 10
+must ip -n A link set eth0 up
+wait_until 'switch_knows A 239.1.2.3'
+tell eth0 'up again'
+wait_line listener.out '"up again"$'
+verdict 0 'set down and up again by hand, it hears again'
+stop listener
+is 'the listener ends well' $status 0
+
+# ---- -i restricts
+listen only A 239.1.2.3:10000 -i eth1
+tell eth0 'on the wrong interface'
+tell eth1 'on the right interface'
+wait_line only.out '"on the right interface"$'
+unlike '-i: what comes by another interface is not heard' only.out 'wrong interface'
+stop only
+listen zone A 239.1.2.3%eth0:10000
+tell eth1 'on the wrong interface'
+tell eth0 'on the right interface'
+wait_line zone.out '"on the right interface"$'
+unlike '%eth0: what comes by another interface is not heard' zone.out 'wrong interface'
+stop zone
+
+# ---- send -i several times
+listen several A 239.1.2.3:10000
+run send B herald send 239.1.2.3:10000 'once on each' -i eth0 -i eth1 --wait 100ms --json
+is 'send -i twice ends well' $status 0
+wait_until "[ \$(grep -c 'once on each' $T/several.out) = 2 ]"
+verdict 0 'it is sent once on each'
+like 'on the one' several.out '  eth0  .*"once on each"$'
+like 'and on the other' several.out '  eth1  .*"once on each"$'
+ok 'the first lines state both' json send.out '{e["interface"] for e in of("sending")} == {"eth0", "eth1"}'
+stop several
+
+# ---- an interface that is wanted by name, deleted, made again
+listen named A 239.1.2.3:10000 -i eth1
+nic_delete A eth1
+wait_line named.err '^eth1 is gone'
+nic_add A eth1 sw2 10.0.1.1/24
+wait_line named.err 'joined on eth1'
+tell eth1 'wanted by name'
+wait_line named.out '"wanted by name"$'
+verdict 0 'an interface wanted by name is joined when it returns'
+stop named
+
+# ---- two interfaces on one LAN
+nic_add A eth2 sw2 10.0.1.3/24
+listen twice A 239.1.2.3:10000
+wait_until 'switch_knows A 239.1.2.3 eth1'
+wait_until 'switch_knows A 239.1.2.3 eth2'
+for n in 1 2 3; do
+    tell eth1 "copy $n"
+done
+tell eth1 'copy 1'
+wait_until "[ \$(grep -c 'copy 1' $T/twice.out) = 2 ]"
+verdict 0 'the same message sent again is not a duplicate'
+stop twice
+is 'two interfaces on one LAN: everything is heard once' "$(count twice.out '"copy')" 4
+like 'and the copies are counted' twice.err '4 datagrams, .*; 4 duplicates, 0 dropped'
+listen kept A 239.1.2.3:10000 --keep-duplicates
+tell eth1 'kept'
+wait_until "[ \$(grep -c kept $T/kept.out) = 2 ]"
+verdict 0 '--keep-duplicates shows both'
+stop kept
+done_testing

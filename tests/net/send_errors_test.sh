@@ -1,0 +1,136 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What cannot be sent: one clear line that names the cause, the right status, nothing sent.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+lan A B
+group_route_add B
+listen listener A 239.1.2.3:10000 '[ff15::7]:10000' --format hex
+
+# A mistake on the command line: status 2, and a first line that begins so and matches.
+usage_error() { # WHAT REGEX ARGUMENTS...
+    local what=$1 regex=$2
+    shift 2
+    run error B herald "$@"
+    is "$what: status 2" $status 2
+    like "$what: says so" error.err "^herald.*: .*$regex"
+    is "$what: in at most two lines" "$(wc -l <"$T/error.err" | sed 's/[12]/few/')" few
+    is "$what: nothing on stdout" "$(cat "$T/error.out")" ''
+}
+
+usage_error 'no multicast address' '10\.0\.0\.1.*multicast|multicast.*10\.0\.0\.1' send 10.0.0.1:10000 x
+usage_error 'port 0' 'port' send 239.1.2.3:0 x
+usage_error 'port 70000' 'port.*70000|70000.*port' send 239.1.2.3:70000 x
+usage_error 'no port' 'port' send 239.1.2.3 x
+usage_error 'TTL 256' 'ttl.*255' send 239.1.2.3:10000 x --ttl 256
+usage_error 'TTL -1' 'ttl.*255' send 239.1.2.3:10000 x --ttl -1
+usage_error 'DSCP 64' 'dscp.*63' send 239.1.2.3:10000 x --dscp 64
+usage_error 'a duration without unit' 'wait.*(ms|unit)' send 239.1.2.3:10000 x --wait 5
+usage_error 'a rate that is none' 'rate' send 239.1.2.3:10000 x --rate fast
+usage_error 'bad hex digits' 'hex' send 239.1.2.3:10000 --hex 12zz
+usage_error 'an odd number of hex digits' 'hex' send 239.1.2.3:10000 --hex 123
+usage_error 'ff02:: without zone' '(zone|%|interface)' send '[ff02::7]:10000' x
+usage_error 'a source with an any-source group' 'source' send 10.0.0.2@224.0.0.77:10000 x
+usage_error 'a source of the other family' '(source|family|IPv)' send '[fd00::2]@239.1.2.3:10000' x
+usage_error 'a source that is no address' 'source' send 239.1.2.3:10000 x --source elsewhere
+usage_error 'two messages' '(operand|argument|too many)' send 239.1.2.3:10000 x y
+usage_error 'a message twice over' '(--hex|--file|message)' send 239.1.2.3:10000 x --hex 00
+usage_error 'no endpoint' '(EP|endpoint|operand)' send
+usage_error 'an unknown option' 'did you mean.*--expect' send 239.1.2.3:10000 x --expct 1
+usage_error 'an unknown command' 'did you mean.*listen' lisen 239.1.2.3:10000
+usage_error 'listen to no group' 'multicast' listen 10.0.0.1:10000
+usage_error 'listen without endpoint' '(EP|endpoint|operand)' listen
+usage_error 'listen --format of no kind' 'format.*(text|raw)' listen 239.1.2.3:10000 --format xml
+
+failure() { # WHAT REGEX ARGUMENTS...
+    local what=$1 regex=$2
+    shift 2
+    run error B herald "$@"
+    is "$what: status 3" $status 3
+    like "$what: says so" error.err "^herald.*: .*$regex"
+}
+
+failure 'an unknown interface' 'eth7.*(eth0|interface)' send 239.1.2.3:10000 x -i eth7
+like 'and names those that there are' error.err 'eth0'
+failure 'an unknown interface in the endpoint' 'eth7' send 239.1.2.3%eth7:10000 x
+failure 'an unknown interface to listen on' 'eth7' listen 239.1.2.3:10000 -i eth7
+failure 'a foreign source' '10\.0\.0\.9' send 239.1.2.3:10000 x --source 10.0.0.9
+failure 'a missing file' "$T/none.*No such file|No such file.*$T/none|$T/none.*(exist|found|there)" \
+    send 239.1.2.3:10000 --file "$T/none"
+failure 'a directory as file' 'director' send 239.1.2.3:10000 --file "$T"
+
+# Size: 1500 - 28 = 1472 over IPv4, 1500 - 48 = 1452 over IPv6.
+head -c 1472 /dev/zero >"$T/1472"
+head -c 1473 /dev/zero >"$T/1473"
+head -c 1452 /dev/zero >"$T/1452"
+head -c 1453 /dev/zero >"$T/1453"
+head -c 60000 /dev/zero | tr '\0' x >"$T/60000"
+head -c 70000 /dev/zero >"$T/70000"
+run fits B herald send 239.1.2.3:10000 --file "$T/1472" --expect 1
+is 'what just fits the MTU is sent' $status 0
+failure 'one byte more' '1,?473.*1,?472' send 239.1.2.3:10000 --file "$T/1473"
+like 'advises --fragment' error.err '^  try: .*--fragment'
+run fits B herald send '[ff15::7%eth0]:10000' --file "$T/1452" --expect 1
+is 'the same over IPv6' $status 0
+failure 'one byte more over IPv6' '1,?453.*1,?452' send '[ff15::7%eth0]:10000' --file "$T/1453"
+run fragments B herald send 239.1.2.3:10000 --file "$T/60000" --fragment --expect 1
+is '--fragment sends it all the same' $status 0
+{ printf '78%.0s' {1..60000}; echo; } >"$T/60000.hex"
+is 'and it arrives whole' "$(grep -cxFf "$T/60000.hex" "$T/listener.out")" 1
+run fragments B herald send '[ff15::7%eth0]:10000' --file "$T/60000" --fragment --expect 1
+is 'the same over IPv6' $status 0
+is 'whole again' "$(grep -cxFf "$T/60000.hex" "$T/listener.out")" 2
+failure 'what no datagram can hold' '70,?000.*65,?507' send 239.1.2.3:10000 --file "$T/70000" --fragment
+
+# Where the message comes from.
+heard() { # WHAT HEX
+    wait_line listener.out "^$2\$"
+    verdict 0 "$1"
+}
+printf 'from stdin' | run stdin B herald send 239.1.2.3:10000 - --expect 1
+heard 'a message from stdin (-)' 66726f6d20737464696e
+printf 'piped' | run stdin B herald send 239.1.2.3:10000 --expect 1
+heard 'a message from a pipe' 7069706564
+printf 'in a file' >"$T/message"
+run file B herald send 239.1.2.3:10000 --file "$T/message" --expect 1
+heard 'a message from a file' 696e20612066696c65
+run hex B herald send 239.1.2.3:10000 --hex 00ff0a1B --expect 1
+heard 'a message in hex' 00ff0a1b
+run empty B herald send 239.1.2.3:10000 '' --expect 1
+is 'an empty message is answered' $status 0
+heard 'and heard' ''
+run dashes B herald send 239.1.2.3:10000 --expect 1 -- --help
+heard 'after -- nothing is an option' 2d2d68656c70
+
+# Nobody reads the output.
+on B bash -c 'herald send 239.1.2.3:10000 x --expect 1 >&-' 2>"$T/closed.err"
+status=$?
+is 'a closed stdout: status 3' $status 3
+like 'a closed stdout is said' closed.err '^herald send: .*(stdout|output)'
+on B bash -c 'herald send 239.1.2.3:10000 x --expect 1 >/dev/full' 2>"$T/full.err"
+status=$?
+is 'a full device as stdout: status 3' $status 3
+like 'a full device is said' full.err '^herald send: .*(stdout|output|space)'
+on B bash -c 'herald --help >/dev/full' 2>"$T/help_full.err"
+status=$?
+is 'a full device for the help: status 3' $status 3
+stop listener
+
+# The frame.
+run bare B herald
+is 'without a command: status 2' $status 2
+like 'and the help on stderr' bare.err 'listen'
+run help B herald --help
+is '--help: status 0' $status 0
+like 'the help is on stdout' help.out 'send'
+run version B herald --version
+like '--version' version.out '^herald [0-9]+\.[0-9]+'
+for command in send listen; do
+    run help B herald help $command
+    is "help $command" $status 0
+    like "help $command tells the statuses" help.out '(^|[^0-9])4([^0-9]|$)'
+    run also_help B herald $command --help
+    ok "$command --help is the same" cmp "$T/help.out" "$T/also_help.out"
+done
+done_testing

@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# One message, sent once, answered by everyone who heard it: herald send and herald listen on two hosts.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+lan A B
+group_route_add B
+
+listen listen_a A 239.1.2.3:10000
+listen listen_b B 239.1.2.3:10000
+like 'listen states what it joined and answers' listen_a.err '^listening to 239\.1\.2\.3:10000 on .*eth0.*answering "ack"'
+
+run send B herald send 239.1.2.3:10000 hello
+is 'send ends well' $status 0
+like 'send states group, interface, reason, source, TTL and size' send.err \
+    '^sending to 239\.1\.2\.3:10000 on eth0 \(route\) from 10\.0\.0\.2:[0-9]+, TTL 1, 5 bytes$'
+is 'two acks, no more' "$(count send.out '"ack"')" 2
+is 'one from A' "$(count send.out '^10\.0\.0\.1:10000 +"ack" +[0-9.]+ (µs|ms)')" 1
+is 'one from B' "$(count send.out '^10\.0\.0\.2:10000 +"ack" +[0-9.]+ (µs|ms)')" 1
+like 'and says how many in the end' send.err '^2 responders, 2 responses, slowest [0-9.]+ (µs|ms)'
+like 'A prints time, source, group, interface, TTL, size and payload' listen_a.out \
+    '^[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{6}  10\.0\.0\.2:[0-9]+ > 239\.1\.2\.3:10000  eth0  ttl 1  5 B  "hello"$'
+is 'A got it once' "$(count listen_a.out hello)" 1
+is 'B got it once, though it listens on lo and eth0' "$(count listen_b.out hello)" 1
+
+run no_loop B herald send 239.1.2.3:10000 'away' --no-loop --json
+is 'without loopback only A answers' "$(json no_loop.out '[e["from"] for e in of("response")] == ["10.0.0.1"]'; echo $?)" 0
+wait_line listen_a.out '"away"'
+run marker B herald send 239.1.2.3:10000 'marker'
+wait_line listen_b.out '"marker"'
+unlike 'and B did not hear itself' listen_b.out '"away"'
+
+run ttl B herald send 239.1.2.3:10000 'five' --ttl 5
+wait_line listen_a.out '"five"'
+like '--ttl is what the listener sees' listen_a.out 'ttl 5 .*"five"$'
+run ttl0 B herald send 239.1.2.3:10000 'zero' --ttl 0 --json
+ok 'TTL 0 stays on the host' json ttl0.out '[e["from"] for e in of("response")] == ["10.0.0.2"]'
+
+begin=$(now_ms)
+run expect_two B herald send 239.1.2.3:10000 hello --expect 2 --wait 20s
+is '--expect 2 is content with two' $status 0
+ok 'and returns as soon as they have answered' test $(($(now_ms) - begin)) -lt 15000
+run expect_three B herald send 239.1.2.3:10000 hello --expect 3 --wait 100ms
+is '--expect 3 is not' $status 1
+like 'and says so' expect_three.err '2 .*3'
+
+run nobody B herald send 239.9.9.9:10000 hello --wait 100ms
+is 'no answer is no error where none was expected' $status 0
+like 'but is said' nobody.err '^no response within 100 ms'
+run nobody B herald send 239.9.9.9:10000 hello --wait 100ms --expect 1
+is 'it is one where an answer was expected' $status 1
+
+begin=$(now_ms)
+run limit B herald send 239.9.9.9:10000 hello --wait 20s --for 200ms
+ok '--for limits the whole' test $(($(now_ms) - begin)) -lt 15000
+
+run count B herald send 239.1.2.3:10000 again --count 3 --interval 50ms --wait 200ms
+is '--count ends well' $status 0
+wait_until "[ \$(grep -c again $T/listen_a.out) = 3 ]"
+verdict 0 '--count 3 sends three messages'
+run count B herald send 239.1.2.3:10000 again --count 3 --interval 50ms --wait 200ms --json
+ok 'and has a result for each' json count.out \
+    '[(m["message"], m["responders"]) for m in of("message")] == [(1, 2), (2, 2), (3, 2)]'
+ok 'and counts a responder once' json count.out \
+    'of("summary")[0]["messages"] == 3 and of("summary")[0]["responders"] == 2 and of("summary")[0]["responses"] == 6'
+ok 'a response tells which message it answers' json count.out \
+    'sorted(e["message"] for e in of("response")) == [1, 1, 2, 2, 3, 3]'
+
+run rate B herald send 239.1.2.3:10000 paced --count 20 --rate 200pps --wait 200ms --json -q
+is '--rate paces many messages' $status 0
+wait_until "[ \$(grep -c paced $T/listen_b.out) = 20 ]"
+verdict 0 'all of them arrive'
+
+run quiet B herald send 239.1.2.3:10000 hush -q
+is '--quiet leaves no message' "$(cat "$T/quiet.err")" ''
+
+run port B herald send 239.1.2.3:10000 'fixed port' --reply-port 4321
+like '--reply-port is the port it sends from' port.err 'from 10\.0\.0\.2:4321,'
+like 'and the listener sees it' listen_a.out '10\.0\.0\.2:4321 > 239\.1\.2\.3:10000'
+is 'and the answers arrive there' "$(count port.out '"ack"')" 2
+
+stop listen_b
+is 'Ctrl-C ends a listener well' $status 0
+like 'with its summary' listen_b.err '^[0-9]+ datagrams, .* from [0-9]+ sources?, first after .*; [0-9]+ duplicates?, 0 dropped'
+
+# --retry: the first of two sendings is lost on the way to A, and nobody else listens.
+if need nft '--retry after a loss'; then
+    loss_set A 'udp dport 10000 numgen inc mod 2 < 1'
+    run retry B herald send 239.1.2.3:10000 insist --expect 1 --retry 3 --wait 200ms --json
+    is '--retry reaches who missed the first' $status 0
+    ok 'by the second attempt' json retry.out '[e["attempt"] for e in of("response")] == [2]'
+    run no_retry B herald send 239.1.2.3:10000 once --expect 1 --wait 200ms # the third in the order of loss
+    is 'without it the loss is final' $status 1
+    on sw nft delete table netdev loss_A
+fi
+
+start late_send B herald send 239.1.2.3:10001 patience --expect 1 --retry 100 --wait 100ms
+wait_line late_send.err '^sending to'
+listen late A 239.1.2.3:10001
+finish late_send
+is '--retry waits for a listener that starts late' $status 0
+is 'who is counted once' "$(count late_send.out '^10\.0\.0\.1:10001 +"ack"')" 1
+stop late
+
+# A responder that answers every copy is one responder.
+listen second B 239.1.2.3:10000
+run twice B herald send 239.1.2.3:10000 twice --expect 3 --retry 2 --wait 200ms --json
+ok 'with --retry a responder is counted once, however often it answers' json twice.out \
+    'of("summary")[0]["responders"] == 2 and len(of("response")) == 6 and sum(e["first"] for e in of("response")) == 2'
+is 'too few after all retries is status 1' $status 1
+
+run range B herald send 239.1.2.3+2:10000 'two groups' --wait 200ms
+is 'a range is sent to each group' $status 0
+is 'of which one has members' "$(count range.out '"ack"')" 2
+
+run all B herald send 239.1.2.3:10000 everywhere --all-interfaces --wait 200ms
+is '--all-interfaces ends well' $status 0
+wait_line listen_a.out '"everywhere"'
+run dscp B herald send 239.1.2.3:10000 marked --dscp 46 --wait 100ms
+is '--dscp ends well' $status 0
+if need python3 '--dscp on the wire'; then
+    start capture A python3 "$PEERS/capture.py" eth0
+    wait_line capture.out '^capturing'
+    run dscp B herald send 239.1.2.3:10000 marked --dscp 46 --wait 100ms
+    wait_line capture.out "udp 10.0.0.2 > 239.1.2.3 .*'marked'"
+    like '--dscp is on the wire' capture.out "udp 10\.0\.0\.2 > 239\.1\.2\.3 ttl 1 tos 184 .*'marked'"
+fi
+done_testing

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# How a listener ends: after a count, a time, Ctrl-C, twice Ctrl-C, or by force; and what its status says.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+lan A B
+group_route_add B
+
+begin=$(now_ms)
+run nothing A herald listen 239.1.2.3:10000 --for 300ms
+took=$(($(now_ms) - begin))
+is 'nothing within --for: status 4' $status 4
+like 'says so' nothing.err '^herald listen: .*nothing arrived|^nothing arrived'
+like 'and what helps' nothing.err 'herald doctor'
+ok "and took that time ($took ms)" test $took -ge 300
+ok 'the likeliest cause is named' grep -qiE 'carrier|sender|ttl|querier|firewall|group' "$T/nothing.err"
+
+carrier_down A
+run cable A herald listen 239.1.2.3:10000 -i eth0 --for 300ms
+is 'without carrier: status 4' $status 4
+like 'names the interface without carrier' cable.err 'eth0.*(carrier|cable)|carrier.*eth0'
+carrier_up A
+wait_until 'ip -n A link show eth0 | grep -q LOWER_UP'
+
+run nothing_json A herald listen 239.1.2.3:10000 --for 100ms --json
+is 'the same with --json' $status 4
+ok 'has a summary' json nothing_json.out 'of("summary")[0]["datagrams"] == 0'
+
+listen some A 239.1.2.3:10000 --for 2s
+run send B herald send 239.1.2.3:10000 hello --expect 1
+finish some
+is 'something within --for: status 0' $status 0
+like 'and the time to the first' some.err '^1 datagrams?, 5 B from 1 sources?, first after [0-9.]+ (µs|ms|s); 0 duplicates, 0 dropped'
+
+listen counted A 239.1.2.3:10000 --count 2
+run send B herald send 239.1.2.3:10000 hello --count 3 --interval 20ms
+finish counted
+is '--count 2: status 0' $status 0
+is 'and no third' "$(count counted.out '"hello"')" 2
+
+listen short A 239.1.2.3:10000 --count 2 --for 500ms
+run send B herald send 239.1.2.3:10000 hello --expect 1
+finish short
+is 'fewer than --count within --for: status 1' $status 1
+
+listen interrupted A 239.1.2.3:10000
+stop interrupted
+is 'Ctrl-C before anything came: status 0' $status 0
+like 'and a summary' interrupted.err '^0 datagrams'
+listen terminated A 239.1.2.3:10000
+kill -TERM "${pid_of[terminated]}"
+finish terminated
+is 'SIGTERM is the same' $status 0
+like 'with the summary' terminated.err '^0 datagrams'
+
+start send B herald send 239.1.2.9:10000 hello --wait 25s
+wait_line send.err '^sending'
+stop send
+is 'Ctrl-C ends a waiting send' $status 0
+like 'with its summary' send.err '(no response|0 responders)'
+
+# Twice Ctrl-C: dead at once, whatever it does.
+start twice A herald listen 239.1.2.3:10000
+wait_line twice.err '^listening'
+kill -INT "${pid_of[twice]}"
+kill -INT "${pid_of[twice]}" 2>/dev/null
+finish twice
+ok 'a second Ctrl-C ends it in any case' test "$status" = 0 -o "$status" = 130
+
+listen killed A 239.1.2.3:10000 --exec 'sleep 5353'
+run send B herald send 239.1.2.3:10000 hello --expect 1
+wait_until 'grep -aq 5353 /proc/[0-9]*/cmdline'
+wait_member A eth0 239.1.2.3
+{ kill -KILL "${pid_of[killed]}"; finish killed; } 2>/dev/null
+wait_until '! ip -n A maddr show dev eth0 | grep -qwF 239.1.2.3'
+verdict 0 'kill -9 leaves no membership'
+wait_until '! grep -aq 5353 /proc/[0-9]*/cmdline' 15
+verdict 0 'and no program that it ran'
+wait_line killed.err listening
+listen after A 239.1.2.3:10000 --count 1
+run send B herald send 239.1.2.3:10000 'as if nothing had been' --expect 1
+finish after
+is 'the next listener works' $status 0
+done_testing
