@@ -126,7 +126,7 @@ class Network:
         # Everybody is a member: a bridge that floods is as good as one that looks into IGMP, and starts at once.
         self.command('ip', 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0')
         self.command('ip', 'link', 'set', 'br0', 'up')
-        self.grow(0)
+        self.use(0)
 
     @staticmethod
     def command(*argv):
@@ -135,18 +135,20 @@ class Network:
         if done.returncode:
             raise Failure(f'{" ".join(argv)}: {done.stderr.strip()}')
 
-    def grow(self, receivers):
-        """Makes sure that there are so many receiving hosts."""
-        while self.hosts <= receivers:
-            self.add_host(self.hosts)
-            self.hosts += 1
+    def use(self, receivers):
+        """Connects so many receiving hosts, and no others: the bridge sends a copy to each that is connected."""
+        for number in range(self.hosts, receivers + 1):
+            self.add_host(number)
+        self.hosts = max(self.hosts, receivers + 1)
+        for number in range(self.hosts):
+            self.command('ip', 'link', 'set', f'port{number}', 'up' if number <= receivers else 'down')
 
     def add_host(self, number):
         """One more namespace with an eth0 on the bridge."""
         host, port = f'h{number}', f'port{number}'
         self.command('ip', 'netns', 'add', host)
         self.command('ip', 'link', 'add', port, 'type', 'veth', 'peer', 'name', INTERFACE, 'netns', host)
-        self.command('ip', 'link', 'set', port, 'master', 'br0', 'up')
+        self.command('ip', 'link', 'set', port, 'master', 'br0')
         self.command('ip', '-n', host, 'link', 'set', 'lo', 'up')
         self.command('ip', '-n', host, 'address', 'add', f'10.9.0.{number + 1}/24', 'dev', INTERFACE)
         self.command('ip', '-n', host, 'link', 'set', INTERFACE, 'up')

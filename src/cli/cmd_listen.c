@@ -30,7 +30,8 @@ static const struct option listen_options[] = {
       "write the datagrams to FILE instead of standard output" },
     { "exec", 0, "CMD", OPTION_TEXT, AT(exec), 0, 0, NULL, NULL, "command",
       "run CMD for each datagram, in order: the payload on its standard input, the facts in HERALD_SOURCE, "
-      "HERALD_SOURCE_PORT, HERALD_GROUP, HERALD_PORT, HERALD_INTERFACE, HERALD_TTL, HERALD_SIZE and HERALD_TIME" },
+      "HERALD_SOURCE_PORT, HERALD_GROUP, HERALD_PORT, HERALD_INTERFACE, HERALD_TTL, HERALD_SIZE and HERALD_TIME. What "
+      "CMD prints goes to standard error, or with --no-print or -o to standard output" },
     { "reply-exec", 0, "CMD", OPTION_TEXT, AT(reply_exec), 0, 0, NULL, NULL, "command",
       "the same, and answer with what CMD writes to its standard output instead of the ack" },
     { "shell", 0, NULL, OPTION_FLAG, AT(shell), 0, 0, NULL, NULL, NULL,
@@ -132,6 +133,9 @@ static int open_runner(struct listener *listener)
         .command_line = settings->exec != NULL ? settings->exec : settings->reply_exec,
         .shell = settings->shell,
         .reply = settings->reply_exec != NULL,
+        /* What it prints must not get between datagrams or JSON objects on standard output. */
+        .output_to_stderr = settings->exec != NULL &&
+                            (listener->messages.json || !(settings->no_print || settings->output_path != NULL)),
         .timeout_ns = settings->exec_timeout_ns,
     };
     struct herald_error error;

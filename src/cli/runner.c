@@ -15,8 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { FACTS = 8, FACT_BYTES = 160 };
 
 struct waiting {
@@ -32,6 +30,7 @@ struct runner {
     char **words;
     bool shell;
     bool reply;
+    bool output_to_stderr;
     uint64_t timeout_ns;
 
     struct waiting *first, *last;
@@ -114,6 +113,7 @@ int runner_new(struct runner **ret_runner, const struct runner_config *config, s
         return herald_error_set(error, -ENOMEM, "out of memory");
     runner->shell = config->shell;
     runner->reply = config->reply;
+    runner->output_to_stderr = config->output_to_stderr;
     runner->timeout_ns = config->timeout_ns;
     runner->pid_fd = -1;
     runner->output_fd = -1;
@@ -272,7 +272,7 @@ static int start_with(struct runner *runner, char **environment, int input_fd)
 
     if (runner->reply && pipe2(pipe_fds, O_CLOEXEC) < 0)
         return -errno;
-    r = spawn(runner, environment, input_fd, pipe_fds[1]);
+    r = spawn(runner, environment, input_fd, runner->output_to_stderr ? STDERR_FILENO : pipe_fds[1]);
     if (pipe_fds[1] >= 0)
         close(pipe_fds[1]);
     if (r < 0) {

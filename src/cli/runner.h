@@ -20,6 +20,7 @@ struct runner_config {
     const char *command_line; /* split at blanks, with '…' "…" and \ as in a shell; nothing is expanded */
     bool shell;               /* give it to /bin/sh -c as it is */
     bool reply;               /* its output is wanted */
+    bool output_to_stderr;    /* without `reply`: its standard output goes there, not among our data */
     uint64_t timeout_ns;      /* then it is killed, with its children */
 };
 

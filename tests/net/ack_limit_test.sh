@@ -53,4 +53,23 @@ like '--ack TEXT is said' text.err 'answering "heard on A"'
 run text_send B herald send 239.1.2.3:10000 hello --expect 1
 like '--ack TEXT answers with the text' text_send.out '^10\.0\.0\.1:10000 +"heard on A" '
 stop text
+
+if need nft 'a firewall that forbids answering'; then
+    on A nft -f - <<'RULES'
+table inet forbid {
+    chain out {
+        type filter hook output priority 0;
+        ip daddr 10.0.0.2 udp sport 10000 drop
+    }
+}
+RULES
+    listen forbidden A 239.1.2.3:10000
+    run send B herald send 239.1.2.3:10000 hello --wait 50ms
+    wait_line forbidden.out '"hello"'
+    run send C herald send 239.1.2.3:10000 'hello too' --expect 1
+    is 'one who may be answered is answered' $status 0
+    stop forbidden
+    like 'a firewall that forbids answering is told' forbidden.err 'firewall .*10\.0\.0\.2'
+    like 'the summary counts what was answered' forbidden.err '1 answered'
+fi
 done_testing

@@ -101,6 +101,15 @@ ok 'an answer is what the program wrote, byte for byte' json send.out \
     'of("response")[0].get("payload_hex") == "00ff1b0a"'
 stop reply
 
+# What a program says does not get between the lines of data.
+listen lines A 239.1.2.3:10000 --json --exec 'echo no JSON'
+send 'first' --expect 1
+send 'second' --expect 1
+wait_line lines.out '"second"'
+wait_until 'grep -q "no JSON" "$T/lines.err"'
+stop lines
+ok 'the output of a program is not mixed into JSON lines' json lines.out 'len(of("datagram")) == 2'
+
 # ---- programs that do not do well
 listen failing A 239.1.2.3:10000 --exec fail
 send hello --expect 1

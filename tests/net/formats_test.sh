@@ -82,6 +82,20 @@ for line in open(sys.argv[1]):
 ' "$T/json.out")
 is 'json: line by line the facts of the text' "$json_facts" "$text_facts"
 
+# Datagrams that come in one piece (segmentation offload) are told apart again.
+listen run_raw A 239.1.2.3:10000 --format raw --ack never
+listen run_json A 239.1.2.3:10000 --json --ack never
+run send B herald send 239.1.2.3:10000 --file "$T/random.bin" --rate max --count 64 --wait 1ms
+is '64 datagrams as fast as can be' $status 0
+wait_until "[ \$(wc -c <$T/run_raw.out) = 89600 ] && [ \$(grep -c '\"datagram\"' $T/run_json.out) = 64 ]"
+stop run_raw
+stop run_json
+for _ in $(seq 64); do
+    cat "$T/random.bin"
+done >"$T/wanted.raw"
+ok 'are 64 datagrams, byte for byte' cmp "$T/run_raw.out" "$T/wanted.raw"
+ok 'each of its own size' json run_json.out '[d["size_bytes"] for d in of("datagram")] == [1400] * 64'
+
 # An answer is shown as carefully as a message.
 listen evil A 239.1.2.3:10000 --ack "$(printf '\033]0;owned\007\033[2J')"
 run send B herald send 239.1.2.3:10000 hello --expect 1

@@ -81,4 +81,15 @@ if need socat 'cross-talk from another program'; then
 fi
 stop wanted
 stop other
+if need socat 'cross-talk over IPv6'; then
+    listen wanted6 A '[ff15::3]:10000'
+    start socat6 A socat -u 'UDP6-RECV:10000,reuseaddr,ipv6-join-group=[ff15::4]:eth0' "CREATE:$T/socat6.got"
+    wait_member A eth0 ff15::4
+    run send B herald send '[ff15::4]:10000' 'joined by another program' --wait 1ms
+    run send B herald send '[ff15::3]:10000' 'joined by this one'
+    wait_line wanted6.out '"joined by this one"$'
+    wait_until "grep -aq 'another program' $T/socat6.got"
+    unlike 'over IPv6 neither is heard what another program has joined' wanted6.out 'another program'
+    stop wanted6
+fi
 done_testing

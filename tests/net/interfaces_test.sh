@@ -14,7 +14,11 @@ tell() { # WHERE TEXT: sends on an interface of B
     on B herald send "239.1.2.3%$1:10000" "$2" --wait 50ms -q >/dev/null || give_up "cannot send on $1"
 }
 
-# The switch must be past its first query, or it would flood.
+# A switch that snoops forwards to a new listener only when the report has come, a moment after the join.
+reached() { # NAME WHERE: the listener hears what B sends there
+    wait_until "tell $2 'anybody there?'; grep -q '  $2  .*anybody there' $T/$1.out"
+}
+
 listen listener A 239.1.2.3:10000 '[ff15::7]:10000'
 wait_until 'switch_knows A 239.1.2.3'
 verdict 0 'a join is reported to the switch'
@@ -67,6 +71,7 @@ for _ in 1 2 3; do
 done
 wait_until 'switch_knows A 239.1.2.3' 5
 verdict 0 'after a very short flap the switch knows the listener as well'
+reached listener eth0
 tell eth0 'after the flap'
 wait_line listener.out '"after the flap"$'
 
@@ -75,11 +80,38 @@ must ip -n A link set eth0 down
 wait_line listener.err '^eth0 (is down|went down|lost carrier|was set down).*' 10
 must ip -n A link set eth0 up
 wait_until 'switch_knows A 239.1.2.3'
+reached listener eth0
 tell eth0 'up again'
 wait_line listener.out '"up again"$'
 verdict 0 'set down and up again by hand, it hears again'
 stop listener
 is 'the listener ends well' $status 0
+
+# ---- the cable of a listener to many groups
+listen many A 239.5.0.0+200:10000 -i eth0
+known_groups() {
+    on sw bridge mdb show | grep -c 'port A grp 239\.5\.0\.'
+}
+wait_until '[ "$(known_groups)" = 200 ]'
+carrier_down A
+wait_line many.err '^eth0 lost carrier'
+wait_until '[ "$(known_groups)" = 0 ]'
+carrier_up A
+begin=$(now_ms)
+wait_until '[ "$(known_groups)" = 200 ]'
+took=$(($(now_ms) - begin))
+ok "the cable back, 200 memberships are reported again within a second ($took ms)" test $took -le 1000
+stop many
+
+# ---- an interface that is down at first
+must ip -n A link set eth1 down
+listen early A 239.1.2.3:10000 -i eth1
+like 'an interface that is down is waited for, and that is said' early.err '^eth1 is down; waiting for it'
+must ip -n A link set eth1 up
+wait_line early.err '^joined on eth1'
+reached early eth1
+verdict 0 'it is joined when it comes up'
+stop early
 
 # ---- -i restricts
 listen only A 239.1.2.3:10000 -i eth1
@@ -89,6 +121,7 @@ wait_line only.out '"on the right interface"$'
 unlike '-i: what comes by another interface is not heard' only.out 'wrong interface'
 stop only
 listen zone A 239.1.2.3%eth0:10000
+reached zone eth0
 tell eth1 'on the wrong interface'
 tell eth0 'on the right interface'
 wait_line zone.out '"on the right interface"$'
@@ -97,6 +130,8 @@ stop zone
 
 # ---- send -i several times
 listen several A 239.1.2.3:10000
+reached several eth0
+reached several eth1
 run send B herald send 239.1.2.3:10000 'once on each' -i eth0 -i eth1 --wait 100ms --json
 is 'send -i twice ends well' $status 0
 wait_until "[ \$(grep -c 'once on each' $T/several.out) = 2 ]"

@@ -78,7 +78,7 @@ exec {PAUSE_FD}<>"$T/.pause"
 exec </dev/null
 
 RUN_SECONDS=30  # no command of a test may take longer
-WAIT_SECONDS=20 # generous: only a failing test waits so long
+WAIT_SECONDS=${WAIT_SECONDS:-20} # generous: only a failing test waits so long
 checks=0
 failures=0
 hosts=0
@@ -233,6 +233,7 @@ start() { # NAME HOST COMMAND...
     local name=$1 host=$2
     shift 2
     printf '%s: %s\n' "$host" "$*" >"$T/$name.cmd"
+    : >"$T/$name.out" >"$T/$name.err" # not the lines of an earlier one of that name
     # A shell without job control lets its background commands ignore Ctrl-C: undone here.
     env --default-signal=INT,QUIT nsenter --net="/run/netns/$host" "$@" >"$T/$name.out" 2>"$T/$name.err" &
     pid_of[$name]=$!

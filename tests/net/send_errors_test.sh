@@ -60,6 +60,32 @@ failure 'a missing file' "$T/none.*No such file|No such file.*$T/none|$T/none.*(
     send 239.1.2.3:10000 --file "$T/none"
 failure 'a directory as file' 'director' send 239.1.2.3:10000 --file "$T"
 
+if need nft 'a firewall that forbids sending'; then
+    on B nft -f - <<'RULES'
+table inet forbid {
+    chain out {
+        type filter hook output priority 0;
+        ip daddr 239.1.2.3 drop
+    }
+}
+RULES
+    failure 'a firewall that forbids sending' 'firewall' send 239.1.2.3:10000 x
+    on B nft delete table inet forbid
+fi
+if need socat 'a port that is taken'; then
+    start taken B socat -u UDP4-RECV:10007 OPEN:/dev/null
+    wait_port B 10007
+    failure 'a port that another program does not share' 'port 10007' listen 239.1.2.3:10007
+    failure 'a reply port that is taken' 'port 10007' send 239.1.2.3:10000 x --reply-port 10007
+    kill "${pid_of[taken]}"
+    finish taken
+fi
+run json_error B herald send 10.0.0.1:10000 x --json
+is 'with --json a mistake is a status too' $status 2
+ok 'and a JSON line' json json_error.out '"multicast" in of("error")[0]["cause"]'
+run json_error B herald listen 239.1.2.3:10000 -i eth7 --json
+ok 'so with listen' json json_error.out '"eth7" in of("error")[0]["cause"] and of("error")[0]["advice"]'
+
 # Size: 1500 - 28 = 1472 over IPv4, 1500 - 48 = 1452 over IPv6.
 head -c 1472 /dev/zero >"$T/1472"
 head -c 1473 /dev/zero >"$T/1473"

@@ -4,7 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-switch_add sw querier
+switch_add sw # which floods: what is not heard is not heard for the listener's own sake
 for host in A B C; do
     host_add $host
     group_route_add $host

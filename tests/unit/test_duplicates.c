@@ -27,7 +27,8 @@ static int close_filter(void **state)
 }
 
 /* A run from 10.0.0.PORT in `buffer`, which arrives on an interface at a time. */
-static struct herald_run make_run(uint8_t *buffer, size_t size, size_t segment, uint32_t interface, uint64_t time_ns)
+static struct herald_run make_run(const uint8_t *buffer, size_t size, size_t segment, uint32_t interface,
+                                  uint64_t time_ns)
 {
     struct herald_run run = {
         .payload = buffer,
