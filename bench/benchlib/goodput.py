@@ -197,7 +197,7 @@ def herald_counts(setting, row):
     sent = last_event(sender, 'summary')
     seconds = sent['sending_ns'] / 1e9
     counts = [last_event(program, 'summary')['payload_bytes'] for program in receivers]
-    return make_result(sent['sent_bytes'], seconds, sum(counts), [count / seconds for count in counts], sender,
+    return make_result(sent['payload_bytes'], seconds, sum(counts), [count / seconds for count in counts], sender,
                        receivers)
 
 

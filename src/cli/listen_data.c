@@ -55,7 +55,7 @@ void listen_close_output(struct listener *listener)
 
 struct datagram_record {
     uint64_t time_ns;
-    const char *from;
+    const char *peer;
     const char *to;
     struct herald_address source;
     uint64_t source_port;
@@ -75,7 +75,7 @@ struct datagram_record {
 
 static const struct field datagram_fields[] = {
     FIELD("time", FIELD_TIME, time_ns, "", ""),
-    FIELD("from", FIELD_TEXT, from, "  ", ""),
+    FIELD("peer", FIELD_TEXT, peer, "  ", ""),
     FIELD("to", FIELD_TEXT, to, " > ", ""),
     FIELD("source", FIELD_ADDRESS, source, NULL, NULL),
     FIELD("source_port", FIELD_NUMBER, source_port, NULL, NULL),
@@ -91,7 +91,7 @@ static const struct field datagram_fields[] = {
 
 /* What all datagrams of a run share, formatted once. */
 struct run_texts {
-    char from[HERALD_ENDPOINT_TEXT_BYTES];
+    char peer[HERALD_ENDPOINT_TEXT_BYTES];
     char to[HERALD_ENDPOINT_TEXT_BYTES];
 };
 
@@ -104,7 +104,7 @@ static void fill_record(const struct listener *listener, const struct herald_run
 
     *record = (struct datagram_record){
         .time_ns = run->time_ns,
-        .from = texts->from,
+        .peer = texts->peer,
         .to = texts->to,
         .source = run->source.address,
         .source_port = run->source.port,
@@ -114,7 +114,7 @@ static void fill_record(const struct listener *listener, const struct herald_run
         .ttl = run->ttl,
         .truncated = run->truncated,
     };
-    herald_peer_format(&run->source, record->interface, texts->from, sizeof(texts->from));
+    herald_peer_format(&run->source, record->interface, texts->peer, sizeof(texts->peer));
     herald_peer_format(&to, record->interface, texts->to, sizeof(texts->to));
 }
 

@@ -2,49 +2,17 @@
 /* What herald send says: its records and their fields. */
 #include "send.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 24, AFTER_BYTES = 32 };
-
 /* ---- printing -------------------------------------------------------------------------------- */
 
-/* Whether `after` is a plural that does not suit the value: "1 responders". */
-static bool wants_singular(const struct field *field, const void *record)
-{
-    const void *at = (const char *)record + field->offset;
-
-    if (field->after == NULL || field->after[0] == '\0' || field->after[strlen(field->after) - 1] != 's')
-        return false;
-    return (field->kind == FIELD_NUMBER && *(const uint64_t *)at == 1) ||
-           (field->kind == FIELD_INTEGER && *(const int64_t *)at == 1);
-}
-
-/* output_record(), with the plurals in `after` made singular where the value is 1. */
+/* A failure is sticky in the output, and looked at later. */
 static void print(struct send *send, enum output_channel channel, const char *event, const struct field *fields,
                   const void *record)
 {
-    struct field copy[FIELDS_MAX];
-    char after[FIELDS_MAX][AFTER_BYTES];
-    size_t count = 0;
-
-    for (; fields[count].key != NULL; count++) {
-        size_t length;
-
-        assert(count < FIELDS_MAX - 1);
-        copy[count] = fields[count];
-        if (!wants_singular(&fields[count], record))
-            continue;
-        length = strlen(fields[count].after) - 1;
-        assert(length < AFTER_BYTES);
-        memcpy(after[count], fields[count].after, length);
-        after[count][length] = '\0';
-        copy[count].after = after[count];
-    }
-    copy[count] = fields[count];
-    (void)output_record(&send->output, channel, event, copy, record); /* a failure is sticky, and looked at later */
+    (void)output_record(&send->output, channel, event, fields, record);
 }
 
 /* ---- where and how --------------------------------------------------------------------------- */
@@ -78,7 +46,7 @@ static const struct field sending_fields[] = {
       .kind = FIELD_NUMBER,
       .offset = offsetof(struct sending, payload_bytes),
       .before = ", ",
-      .after = " bytes" },
+      .after = " byte(s)" },
     { .key = NULL },
 };
 
@@ -157,7 +125,7 @@ static const struct field pace_fields[] = {
       .kind = FIELD_NUMBER,
       .offset = offsetof(struct pace, datagrams_per_second),
       .before = "pacing ",
-      .after = " datagrams" },
+      .after = " datagram(s)" },
     { .key = "rate",
       .kind = FIELD_RATE,
       .offset = offsetof(struct pace, rate),
@@ -182,8 +150,8 @@ void send_report_pace(struct send *send, double datagrams_per_second, size_t bur
 
 struct response {
     const char *peer;
-    struct herald_address from;
-    uint64_t port;
+    struct herald_address source;
+    uint64_t source_port;
     struct bytes payload;
     int64_t round_trip_ns;
     const char *interface;
@@ -200,8 +168,8 @@ enum { RESPONSE_INTERFACE = 5 };
 
 static const struct field response_fields[] = {
     { .key = "peer", .kind = FIELD_TEXT, .offset = offsetof(struct response, peer), .before = "" },
-    { .key = "from", .kind = FIELD_ADDRESS, .offset = offsetof(struct response, from) },
-    { .key = "port", .kind = FIELD_NUMBER, .offset = offsetof(struct response, port) },
+    { .key = "source", .kind = FIELD_ADDRESS, .offset = offsetof(struct response, source) },
+    { .key = "source_port", .kind = FIELD_NUMBER, .offset = offsetof(struct response, source_port) },
     { .key = "payload",
       .kind = FIELD_BYTES,
       .offset = offsetof(struct response, payload),
@@ -235,8 +203,8 @@ static void print_response(struct send *send, uint64_t message, const struct her
     char name[IF_NAMESIZE];
     struct response record = {
         .peer = peer,
-        .from = response->peer.address,
-        .port = response->peer.port,
+        .source = response->peer.address,
+        .source_port = response->peer.port,
         .payload = { .data = response->payload, .size = response->size_bytes },
         .round_trip_ns = response->round_trip_ns,
         .interface = interface_name(response->peer.interface_index, facts, name),
@@ -353,7 +321,7 @@ static const struct field message_fields[] = {
       .kind = FIELD_NUMBER,
       .offset = offsetof(struct message_result, responders),
       .before = ": ",
-      .after = " responders" },
+      .after = " responder(s)" },
     { .key = "expected",
       .kind = FIELD_INTEGER,
       .offset = offsetof(struct message_result, expected),
@@ -396,8 +364,8 @@ void send_report_message(struct send *send, uint64_t message, uint32_t responder
 
 struct responder_result {
     const char *peer;
-    struct herald_address from;
-    uint64_t port;
+    struct herald_address source;
+    uint64_t source_port;
     uint64_t answered;
     uint64_t messages;
     uint64_t responses;
@@ -407,8 +375,8 @@ struct responder_result {
 
 static const struct field responder_fields[] = {
     { .key = "peer", .kind = FIELD_TEXT, .offset = offsetof(struct responder_result, peer), .before = "" },
-    { .key = "from", .kind = FIELD_ADDRESS, .offset = offsetof(struct responder_result, from) },
-    { .key = "port", .kind = FIELD_NUMBER, .offset = offsetof(struct responder_result, port) },
+    { .key = "source", .kind = FIELD_ADDRESS, .offset = offsetof(struct responder_result, source) },
+    { .key = "source_port", .kind = FIELD_NUMBER, .offset = offsetof(struct responder_result, source_port) },
     { .key = "answered",
       .kind = FIELD_NUMBER,
       .offset = offsetof(struct responder_result, answered),
@@ -437,8 +405,8 @@ static void report_responders(struct send *send)
         char name[IF_NAMESIZE] = "";
         struct responder_result record = {
             .peer = peer,
-            .from = responder->peer.address,
-            .port = responder->peer.port,
+            .source = responder->peer.address,
+            .source_port = responder->peer.port,
             .answered = responder->answered,
             .messages = send->totals.messages,
             .responses = responder->responses,
@@ -495,7 +463,7 @@ enum summary_index {
 static const struct field summary_fields[] = {
     [SUMMARY_MESSAGES] = { .key = "messages", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, messages) },
     [SUMMARY_DATAGRAMS] = { .key = "datagrams", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, datagrams) },
-    [SUMMARY_BYTES] = { .key = "sent", .kind = FIELD_SIZE, .offset = offsetof(struct summary, bytes) },
+    [SUMMARY_BYTES] = { .key = "payload", .kind = FIELD_SIZE, .offset = offsetof(struct summary, bytes) },
     [SUMMARY_SENDING] = { .key = "sending", .kind = FIELD_DURATION, .offset = offsetof(struct summary, sending_ns) },
     [SUMMARY_RATE] = { .key = "rate", .kind = FIELD_RATE, .offset = offsetof(struct summary, rate) },
     [SUMMARY_PER_SECOND] = { .key = "datagrams_per_second",
@@ -513,7 +481,7 @@ static const struct field summary_fields[] = {
     [SUMMARY_RESPONSES] = { .key = "responses", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, responses) },
     [SUMMARY_SLOWEST] = { .key = "slowest", .kind = FIELD_DURATION, .offset = offsetof(struct summary, slowest_ns) },
     [SUMMARY_ATTEMPTS] = { .key = "attempts", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, attempts) },
-    [SUMMARY_DROPPED] = { .key = "dropped", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, dropped) },
+    [SUMMARY_DROPPED] = { .key = "kernel_drops", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, dropped) },
     [SUMMARY_UNSENT] = { .key = "unsent", .kind = FIELD_INTEGER, .offset = offsetof(struct summary, unsent) },
     [SUMMARY_END] = { .key = NULL },
 };
@@ -527,10 +495,10 @@ static void say(struct field *fields, enum summary_index index, const char *befo
 /* "2 responders of 3 expected, 4 responses, slowest 213 µs"; what was expected is not worth a word if it came true. */
 static void answer_words(const struct summary *summary, const char *opening, struct field *fields)
 {
-    say(fields, SUMMARY_RESPONDERS, opening, " responders");
+    say(fields, SUMMARY_RESPONDERS, opening, " responder(s)");
     if ((int64_t)summary->responders < summary->expected)
         say(fields, SUMMARY_EXPECTED, " of ", " expected");
-    say(fields, SUMMARY_RESPONSES, ", ", " responses");
+    say(fields, SUMMARY_RESPONSES, ", ", " response(s)");
     say(fields, SUMMARY_SLOWEST, ", slowest ", NULL);
 }
 
@@ -549,14 +517,14 @@ static void no_answer_words(const struct summary *summary, struct field *fields)
 static void summary_words(const struct send *send, const struct summary *summary, struct field *fields)
 {
     if (send->settings->rate.kind != RATE_NONE) {
-        say(fields, SUMMARY_DATAGRAMS, "", " datagrams");
+        say(fields, SUMMARY_DATAGRAMS, "", " datagram(s)");
         say(fields, SUMMARY_BYTES, ", ", NULL);
         say(fields, SUMMARY_SENDING, " in ", NULL);
         say(fields, SUMMARY_RATE, " (", ", ");
         say(fields, SUMMARY_PER_SECOND, "", " datagrams/s)");
         answer_words(summary, "; ", fields);
     } else if (send->settings->count != 1) {
-        say(fields, SUMMARY_MESSAGES, "", " messages");
+        say(fields, SUMMARY_MESSAGES, "", " message(s)");
         answer_words(summary, ": ", fields);
         say(fields, SUMMARY_UNSENT, "; ", " not sent");
     } else if (summary->responses > 0) {

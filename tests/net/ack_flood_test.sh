@@ -27,7 +27,7 @@ run send B herald send 239.1.2.3:10000 'who is there?' --expect $listeners --wai
 is "all $listeners answer" $status 0
 ok 'each is one responder' json send.out "of('summary')[0]['responders'] == $listeners"
 ok 'at a port of its own' json send.out \
-    "len({(e['from'], e['port']) for e in of('response') if e['first']}) == $listeners"
+    "len({(e['source'], e['source_port']) for e in of('response') if e['first']}) == $listeners"
 wait $crowd
 is 'each heard it, and ended' "$(count all.err '^1 datagrams?, ')" $listeners
 

@@ -25,7 +25,7 @@ is 'A got it once' "$(count listen_a.out hello)" 1
 is 'B got it once, though it listens on lo and eth0' "$(count listen_b.out hello)" 1
 
 run no_loop B herald send 239.1.2.3:10000 'away' --no-loop --json
-is 'without loopback only A answers' "$(json no_loop.out '[e["from"] for e in of("response")] == ["10.0.0.1"]'; echo $?)" 0
+is 'without loopback only A answers' "$(json no_loop.out '[e["source"] for e in of("response")] == ["10.0.0.1"]'; echo $?)" 0
 wait_line listen_a.out '"away"'
 run marker B herald send 239.1.2.3:10000 'marker'
 wait_line listen_b.out '"marker"'
@@ -35,7 +35,7 @@ run ttl B herald send 239.1.2.3:10000 'five' --ttl 5
 wait_line listen_a.out '"five"'
 like '--ttl is what the listener sees' listen_a.out 'ttl 5 .*"five"$'
 run ttl0 B herald send 239.1.2.3:10000 'zero' --ttl 0 --json
-ok 'TTL 0 stays on the host' json ttl0.out '[e["from"] for e in of("response")] == ["10.0.0.2"]'
+ok 'TTL 0 stays on the host' json ttl0.out '[e["source"] for e in of("response")] == ["10.0.0.2"]'
 
 begin=$(now_ms)
 run expect_two B herald send 239.1.2.3:10000 hello --expect 2 --wait 20s
