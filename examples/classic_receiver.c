@@ -7,7 +7,6 @@
  */
 #include <herald/herald.h>
 
-#include <poll.h>
 #include <stdio.h>
 
 /* Prints and acknowledges every datagram of a run; a run is one datagram unless many came at once. */
@@ -46,10 +45,9 @@ int main(int argc, char **argv)
 
     /* Until Ctrl-C. Interfaces may come and go meanwhile: herald_receiver_process() follows them. */
     do {
-        struct pollfd readable = { .fd = herald_receiver_fd(receiver), .events = POLLIN };
-
-        poll(&readable, 1, 1000);
-        count = herald_receiver_process(receiver, herald_clock_ns());
+        count = herald_receiver_wait(receiver, HERALD_NEVER);
+        if (count == 0)
+            count = herald_receiver_process(receiver, herald_clock_ns());
         while (count >= 0 && (count = herald_receiver_receive(receiver, runs, HERALD_RUNS_MAX)) > 0)
             for (int i = 0; i < count; i++)
                 handle(receiver, &runs[i]);

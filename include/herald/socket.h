@@ -14,7 +14,8 @@
  *     x_receive(runs) until 0   takes what has arrived
  *     x_next_event() until 0    tells what happened meanwhile (receiver only)
  *
- * No call blocks. A sender needs none of it unless it wants answers.
+ * None of these calls blocks. A program that only receives may call herald_receiver_wait() in place of poll(). A
+ * sender needs none of it unless it wants answers.
  */
 #ifndef HERALD_SOCKET_H
 #define HERALD_SOCKET_H
@@ -249,6 +250,15 @@ HERALD_API int herald_receiver_fd(const herald_receiver *receiver);
 
 /** When herald_receiver_process() must be called even if nothing arrives (monotonic), or HERALD_NEVER. */
 HERALD_API uint64_t herald_receiver_deadline(const herald_receiver *receiver);
+
+/**
+ * Blocks until something has arrived, an interface has changed, herald_receiver_deadline() has come, or `deadline_ns`
+ * (monotonic; HERALD_NEVER: no limit; 0: does not block). For programs without an event loop, and a little cheaper
+ * than poll() on the descriptor. A signal ends it early.
+ *
+ * @return 0; a negative errno.
+ */
+HERALD_API HERALD_CHECKED int herald_receiver_wait(herald_receiver *receiver, uint64_t deadline_ns);
 
 /**
  * Follows the interfaces: joins on those that appeared, joins again on those that regained carrier.

@@ -47,12 +47,23 @@ static double datagrams_per_second(const struct send *send)
     return 0;
 }
 
-static size_t burst_size(double messages_per_second)
+/* More than one system call takes would leave a small remainder for a second one. */
+static size_t burst_max(size_t size_bytes)
+{
+    size_t one_call = size_bytes > 0 ? HERALD_PAYLOAD_MAX_IPV4_BYTES / size_bytes : HERALD_RUN_SEGMENTS_MAX;
+
+    if (one_call > HERALD_RUN_SEGMENTS_MAX)
+        return HERALD_RUN_SEGMENTS_MAX;
+    return one_call > 0 ? one_call : 1;
+}
+
+static size_t burst_size(double messages_per_second, size_t size_bytes)
 {
     double burst = messages_per_second * BURST_NS / 1e9;
+    size_t most = burst_max(size_bytes);
 
-    if (messages_per_second <= 0 || burst >= HERALD_RUN_SEGMENTS_MAX)
-        return HERALD_RUN_SEGMENTS_MAX;
+    if (messages_per_second <= 0 || burst >= (double)most)
+        return most;
     return burst < 1 ? 1 : (size_t)burst;
 }
 
@@ -64,7 +75,7 @@ static int prepare(struct send *send, struct stream *stream)
     /* The rate is that of everything sent, on all groups and interfaces together. */
     stream->messages_per_second = rate / (double)send->sender_count;
     stream->messages_max = send->settings->count > 1 ? (uint64_t)send->settings->count : UINT64_MAX;
-    stream->burst = burst_size(stream->messages_per_second);
+    stream->burst = burst_size(stream->messages_per_second, size);
     stream->run = malloc(stream->burst * size + 1);
     if (stream->run == NULL)
         return -ENOMEM;

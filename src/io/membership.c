@@ -95,7 +95,10 @@ static int set_up_socket(struct hd_socket *socket, struct hd_socket_plan *plan)
         (r = hd_socket_want_facts(socket->fd, group->family, plan->gro)) < 0)
         return r;
     /* Before Linux 5.7 binding to a device took a privilege; then the receiver's own check of the interface does. */
-    (void)hd_socket_set_int(socket->fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)socket->interface_index);
+    socket->exclusive = hd_socket_set_int(socket->fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)socket->interface_index) == 0;
+    /* IP_PKTINFO makes the kernel look up a route for each packet; here it could only tell what is known. */
+    if (socket->exclusive && !ipv6)
+        (void)hd_socket_set_int(socket->fd, IPPROTO_IP, IP_PKTINFO, 0);
     /* By default a socket hears every group that any socket of the host has joined. */
     if (ipv6)
         (void)hd_socket_set_int(socket->fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0); /* Linux 4.20 */

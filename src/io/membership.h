@@ -22,6 +22,7 @@ struct hd_socket {
     struct hd_socket *next;         /* in the channel's list */
     struct herald_address *sources; /* those joined; NULL for any source */
     size_t source_count;
+    bool exclusive; /* bound to its group and interface by the kernel: nothing else can come in */
 };
 
 /* How a receiver opens its sockets. */

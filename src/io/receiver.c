@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
+
+#define NS_PER_S UINT64_C(1000000000)
 
 enum {
     RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024, /* 1 MiB lost packets at 9 Gbit/s */
@@ -162,11 +165,31 @@ uint64_t herald_receiver_deadline(const herald_receiver *receiver)
     return hd_attachments_deadline(receiver);
 }
 
+/* epoll_wait() until a deadline: 0 does not wait, HERALD_NEVER has no limit. */
+static int wait_for_events(const struct herald_receiver *receiver, struct epoll_event *events, int max,
+                           uint64_t deadline_ns)
+{
+    uint64_t now_ns = deadline_ns == 0 ? 0 : herald_clock_ns();
+    uint64_t wait_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    struct timespec timeout = { .tv_sec = (time_t)(wait_ns / NS_PER_S), .tv_nsec = (long)(wait_ns % NS_PER_S) };
+    int n;
+
+    if (deadline_ns == 0 || deadline_ns == HERALD_NEVER)
+        return epoll_wait(receiver->epoll_fd, events, max, deadline_ns == 0 ? 0 : -1);
+    n = epoll_pwait2(receiver->epoll_fd, events, max, &timeout, NULL);
+    if (n < 0 && errno == ENOSYS) { /* before Linux 5.11: by milliseconds */
+        uint64_t wait_ms = wait_ns / 1000000 + 1;
+
+        n = epoll_wait(receiver->epoll_fd, events, max, wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms);
+    }
+    return n;
+}
+
 /* Asks which sockets have something. */
-static int find_ready(struct herald_receiver *receiver)
+static int find_ready(struct herald_receiver *receiver, uint64_t deadline_ns)
 {
     struct epoll_event events[sizeof(receiver->ready) / sizeof(receiver->ready[0])];
-    int n = epoll_wait(receiver->epoll_fd, events, sizeof(events) / sizeof(events[0]), 0);
+    int n = wait_for_events(receiver, events, sizeof(events) / sizeof(events[0]), deadline_ns);
 
     receiver->ready_next = receiver->ready_count = 0;
     receiver->ready_left = receiver->said_empty = false;
@@ -181,10 +204,19 @@ static int find_ready(struct herald_receiver *receiver)
     return 0;
 }
 
+int herald_receiver_wait(herald_receiver *receiver, uint64_t deadline_ns)
+{
+    uint64_t own_ns = hd_attachments_deadline(receiver);
+
+    if (receiver->ready_next < receiver->ready_count || receiver->watch_ready)
+        return 0;
+    return find_ready(receiver, own_ns < deadline_ns ? own_ns : deadline_ns);
+}
+
 int herald_receiver_process(herald_receiver *receiver, uint64_t now_ns)
 {
     if (receiver->ready_next == receiver->ready_count) {
-        int r = find_ready(receiver);
+        int r = find_ready(receiver, 0);
 
         if (r < 0)
             return r;
@@ -220,7 +252,10 @@ static bool filter_run(struct herald_receiver *receiver, const struct hd_socket 
 {
     size_t count = herald_run_count(run);
 
-    if (!belongs(socket, run)) {
+    if (socket->exclusive) {
+        run->group = *hd_channel_group(socket->channel);
+        run->source.interface_index = socket->interface_index;
+    } else if (!belongs(socket, run)) {
         receiver->stats.strays += count;
         return false;
     }
@@ -271,7 +306,7 @@ int herald_receiver_receive(herald_receiver *receiver, struct herald_run *ret_ru
     if (max_runs == 0 || max_runs > HERALD_RUNS_MAX)
         return -EINVAL;
     if (receiver->ready_next == receiver->ready_count && !receiver->said_empty)
-        r = find_ready(receiver);
+        r = find_ready(receiver, 0);
     receiver->said_empty = false;
     while (r == 0 && receiver->ready_next < receiver->ready_count) {
         const struct hd_socket *socket = receiver->ready[receiver->ready_next];

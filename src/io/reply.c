@@ -35,6 +35,10 @@ static int open_reply_socket(enum herald_family family, uint16_t port)
     if (fd < 0)
         return fd;
     refuse_input(fd);
+    if (family == HERALD_FAMILY_IPV6)
+        (void)hd_socket_set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+    else
+        (void)hd_socket_set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
     length = hd_sockaddr_make(&any, port, 0, &own);
     if (bind(fd, (const struct sockaddr *)&own, length) == 0) {
         /* From here on the groups' own sockets may have the port too. */

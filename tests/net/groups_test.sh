@@ -48,6 +48,9 @@ is 'more groups than the process may have descriptors: status 3' $status 3
 like 'is said with the number' limit.err '^herald listen: .*(descriptors|open files|sockets)'
 like 'and what helps' limit.err '^  try: .*ulimit -n'
 
+run soft A bash -c 'ulimit -Sn 100; exec herald listen 239.2.0.0+200:10000 --for 50ms'
+is 'the soft limit alone is no obstacle' $status 4
+
 # ---- cross-talk on one port
 listen wanted A 239.1.2.3:10000 -i eth0
 listen other A 239.1.2.4:10000 -i eth0

@@ -15,8 +15,9 @@ tell() { # WHERE TEXT: sends on an interface of B
 }
 
 # A switch that snoops forwards to a new listener only when the report has come, a moment after the join.
-reached() { # NAME WHERE: the listener hears what B sends there
-    wait_until "tell $2 'anybody there?'; grep -q '  $2  .*anybody there' $T/$1.out"
+reached() { # NAME WHERE [TEXT]: the listener hears what B sends there
+    local text=${3:-anybody there}
+    wait_until "tell $2 '$text'; grep -q '  $2  .*$text' $T/$1.out"
 }
 
 listen listener A 239.1.2.3:10000 '[ff15::7]:10000'
@@ -102,6 +103,42 @@ wait_until '[ "$(known_groups)" = 200 ]'
 took=$(($(now_ms) - begin))
 ok "the cable back, 200 memberships are reported again within a second ($took ms)" test $took -le 1000
 stop many
+
+# ---- changes that the listener learns of late, all at once, or not at all
+listen slow A 239.1.2.3:10000
+reached slow eth0
+kill -STOP "${pid_of[slow]}"
+nic_delete A eth1
+nic_add A eth1 sw2 10.0.1.1/24
+carrier_down A
+wait_until 'ip -n A link show eth0 | grep -q NO-CARRIER'
+carrier_up A
+wait_until 'ip -n A link show eth0 | grep -q LOWER_UP'
+kill -CONT "${pid_of[slow]}"
+wait_until 'switch_knows A 239.1.2.3'
+verdict 0 'a listener that slept through a carrier loss reports its memberships again'
+reached slow eth1
+verdict 0 'and has joined the interface that was made again'
+kill -STOP "${pid_of[slow]}"
+for n in $(seq 3000); do
+    echo "link set lo alias x$n"
+done >"$T/batch"
+must ip -n A -batch "$T/batch"
+nic_delete A eth1
+nic_add A eth1 sw2 10.0.1.1/24
+kill -CONT "${pid_of[slow]}"
+reached slow eth1 'after the storm'
+verdict 0 'so when there were more changes than the kernel keeps'
+must ip -n A link set eth1 down
+must ip -n A link set eth1 name lan1
+must ip -n A link set lan1 up
+wait_until "tell eth1 renamed; grep -q '  lan1  .*renamed' $T/slow.out"
+verdict 0 'a renamed interface is heard on by its new name'
+stop slow
+is 'and the listener ends well' $status 0
+must ip -n A link set lan1 down
+must ip -n A link set lan1 name eth1
+must ip -n A link set eth1 up
 
 # ---- an interface that is down at first
 must ip -n A link set eth1 down

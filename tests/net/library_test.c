@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -208,12 +210,24 @@ static void fill_segments(uint8_t *payload, size_t size)
         payload[i] = (uint8_t)(i / SEGMENT * 7 + i % SEGMENT);
 }
 
+/* Whether this kernel has UDP_GRO (Linux 5.0). */
+static bool kernel_coalesces(void)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+    bool works = setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0;
+
+    close(fd);
+    return works;
+}
+
 /* Sends one run of 63 whole datagrams and a short one and takes it in, by whatever means. */
 static void pass_run(bool no_gso, bool no_gro)
 {
     static uint8_t payload[(SEGMENTS - 1) * SEGMENT + LAST];
     herald_receiver *receiver = open_receiver("239.1.2.3:10000", (struct herald_receiver_config){ .no_gro = no_gro });
     herald_sender *sender = open_sender("239.1.2.3:10000", (struct herald_sender_config){ .no_gso = no_gso });
+    struct herald_receiver_stats received;
     struct herald_sender_stats sent;
     size_t seen = 0;
 
@@ -232,6 +246,11 @@ static void pass_run(bool no_gso, bool no_gro)
                 assert_memory_equal(data, payload + seen * SEGMENT, size);
             }
     }
+    herald_receiver_stats(receiver, &received);
+    assert_int_equal(received.datagrams, SEGMENTS);
+    /* Another socket that takes part in the delivery, and cannot coalesce, would have the kernel split it all. */
+    if (!no_gso && !no_gro && kernel_coalesces())
+        assert_true(received.runs < SEGMENTS / 4);
     herald_sender_stats(sender, &sent);
     assert_int_equal(sent.datagrams, SEGMENTS);
     assert_int_equal(sent.bytes, sizeof(payload));
@@ -263,6 +282,25 @@ static void impossible_runs_are_refused(void **state)
     assert_int_equal(herald_sender_send(sender, payload, 65508, &error), -EMSGSIZE);
     assert_non_null(strstr(error.cause, "65507 are the most"));
     herald_sender_free(sender);
+}
+
+static void waiting_ends_at_the_deadline_or_when_something_comes(void **state)
+{
+    herald_receiver *receiver = open_receiver("239.1.2.3:10000", (struct herald_receiver_config){ 0 });
+    herald_sender *sender = open_sender("239.1.2.3:10000", (struct herald_sender_config){ 0 });
+    uint64_t deadline_ns = herald_clock_ns() + 1000000;
+    struct herald_run runs[HERALD_RUNS_MAX];
+
+    (void)state;
+    assert_int_equal(herald_receiver_wait(receiver, deadline_ns), 0);
+    assert_true(herald_clock_ns() >= deadline_ns);
+    assert_int_equal(herald_receiver_receive(receiver, runs, HERALD_RUNS_MAX), 0);
+    assert_int_equal(herald_sender_send(sender, "x", 1, NULL), 0);
+    assert_int_equal(herald_receiver_wait(receiver, HERALD_NEVER), 0);
+    assert_int_equal(herald_receiver_process(receiver, herald_clock_ns()), 0);
+    assert_int_equal(herald_receiver_receive(receiver, runs, HERALD_RUNS_MAX), 1);
+    herald_sender_free(sender);
+    herald_receiver_free(receiver);
 }
 
 static void losses_to_a_full_buffer_are_counted(void **state)
@@ -460,6 +498,7 @@ int main(void)
         cmocka_unit_test(an_empty_datagram_arrives),
         cmocka_unit_test(a_run_arrives_as_its_datagrams_however_it_travels),
         cmocka_unit_test(impossible_runs_are_refused),
+        cmocka_unit_test(waiting_ends_at_the_deadline_or_when_something_comes),
         cmocka_unit_test(losses_to_a_full_buffer_are_counted),
         cmocka_unit_test(a_sender_says_what_it_resolved_to),
         cmocka_unit_test(what_cannot_be_opened_names_its_cause),
