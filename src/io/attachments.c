@@ -33,6 +33,7 @@ static struct hd_attachment *add(struct herald_receiver *receiver, const struct 
     *grown = (struct hd_attachment){
         .index = interface->index,
         .loopback = interface->loopback,
+        .mtu_bytes = interface->mtu_bytes,
         .return_ns = HERALD_NEVER,
         .retry_ns = HERALD_NEVER,
     };
@@ -177,10 +178,23 @@ static void return_to_groups(struct herald_receiver *receiver, struct hd_attachm
     tell(receiver, HERALD_RECEIVER_REJOINED, attachment, attachment->memberships, NULL);
 }
 
+/* Below these the kernel takes IPv6, or IPv4, off an interface, with all its memberships, and says nothing. */
+static bool crosses_minimum(uint32_t from_bytes, uint32_t to_bytes)
+{
+    enum { IPV4_MTU_MIN = 68, IPV6_MTU_MIN = 1280 };
+
+    return (from_bytes < IPV6_MTU_MIN) != (to_bytes < IPV6_MTU_MIN) ||
+           (from_bytes < IPV4_MTU_MIN) != (to_bytes < IPV4_MTU_MIN);
+}
+
 static void on_changed(struct herald_receiver *receiver, const struct herald_interface *interface, uint64_t now_ns)
 {
     struct hd_attachment *attachment = find(receiver, interface->index);
 
+    if (attachment != NULL && crosses_minimum(attachment->mtu_bytes, interface->mtu_bytes))
+        leave_to_return(receiver, attachment, now_ns);
+    if (attachment != NULL)
+        attachment->mtu_bytes = interface->mtu_bytes;
     if (attachment != NULL && strcmp(attachment->name, interface->name) != 0) { /* it was renamed */
         if (!is_wanted(receiver, interface))
             detach(receiver, attachment);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,19 +14,9 @@
 
 /* ---- what is wanted where -------------------------------------------------------------------- */
 
-static bool zone_matches(const char *zone, const struct herald_interface *interface)
-{
-    char index[HERALD_INTERFACE_NAME_BYTES];
-
-    if (strcmp(zone, interface->name) == 0)
-        return true;
-    snprintf(index, sizeof(index), "%u", interface->index);
-    return strcmp(zone, index) == 0;
-}
-
 static bool want_concerns(const struct hd_want *want, const struct herald_interface *interface, bool all)
 {
-    return want->zone[0] == '\0' ? all : zone_matches(want->zone, interface);
+    return want->zone[0] == '\0' ? all : strcmp(want->zone, interface->name) == 0;
 }
 
 bool hd_membership_wanted(const struct hd_channel *channel, const struct herald_interface *interface, bool all)
@@ -115,8 +104,11 @@ static struct hd_socket *free_socket(struct hd_socket *socket)
 {
     if (socket == NULL)
         return NULL;
-    if (socket->fd >= 0)
-        close(socket->fd); /* which leaves its groups, and the epoll set */
+    if (socket->fd >= 0) {
+        /* close() alone would leave it in the set while a fork of this process has a copy of the descriptor. */
+        (void)epoll_ctl(socket->epoll_fd, EPOLL_CTL_DEL, socket->fd, NULL);
+        close(socket->fd); /* which leaves its groups */
+    }
     free(socket->sources);
     free(socket);
     return NULL;
@@ -131,6 +123,7 @@ static int open_socket(struct hd_channel *channel, uint32_t interface_index, str
     if (socket == NULL)
         return -ENOMEM;
     socket->channel = channel;
+    socket->epoll_fd = plan->epoll_fd;
     socket->interface_index = interface_index;
     socket->fd = hd_socket_open(hd_channel_group(channel)->family);
     r = socket->fd < 0 ? socket->fd : set_up_socket(socket, plan);

@@ -17,6 +17,7 @@
 /* Mostly one for each channel and interface; more when a channel has more sources than one socket may have. */
 struct hd_socket {
     int fd;
+    int epoll_fd; /* the set it is in */
     uint32_t interface_index;
     struct hd_channel *channel;
     struct hd_socket *next;         /* in the channel's list */

@@ -15,6 +15,7 @@
 
 enum {
     RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024, /* 1 MiB lost packets at 9 Gbit/s */
+    LONE_TURNS_MAX = 16,
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -34,18 +35,36 @@ static int check_endpoint(const struct herald_endpoint *endpoint, bool interface
     return 0;
 }
 
-static int check_config(const struct herald_receiver_config *config, struct herald_error *error)
+/*
+ * Checks the endpoints and copies them, with their interfaces by the names that the kernel uses: they may have been
+ * given by index or by an alternative name. @return 0 with a list to be freed; -errno with *error filled.
+ */
+static int resolve_endpoints(const struct herald_receiver_config *config, struct herald_endpoint **ret_endpoints,
+                             struct herald_error *error)
 {
-    struct herald_interface interface;
+    struct herald_endpoint *endpoints;
     int r = 0;
 
     if (config->endpoint_count == 0)
         return herald_error_set(error, -EINVAL, "no endpoint to listen to");
+    endpoints = calloc(config->endpoint_count, sizeof(*endpoints));
+    if (endpoints == NULL)
+        return herald_error_set(error, -ENOMEM, "out of memory");
     for (size_t i = 0; i < config->endpoint_count && r == 0; i++) {
-        r = check_endpoint(&config->endpoints[i], config->interface_count > 0, error);
-        if (r == 0 && config->endpoints[i].interface[0] != '\0')
-            r = herald_interface_find(config->endpoints[i].interface, &interface, error);
+        struct herald_interface interface;
+
+        endpoints[i] = config->endpoints[i];
+        r = check_endpoint(&endpoints[i], config->interface_count > 0, error);
+        if (r == 0 && endpoints[i].interface[0] != '\0') {
+            r = herald_interface_find(endpoints[i].interface, &interface, error);
+            if (r == 0)
+                memcpy(endpoints[i].interface, interface.name, sizeof(interface.name));
+        }
     }
+    if (r < 0)
+        free(endpoints);
+    else
+        *ret_endpoints = endpoints;
     return r;
 }
 
@@ -69,12 +88,14 @@ static int keep_names(struct herald_receiver *receiver, const struct herald_rece
     return 0;
 }
 
-static int allocate_parts(struct herald_receiver *receiver, const struct herald_receiver_config *config)
+static int allocate_parts(struct herald_receiver *receiver, const struct herald_receiver_config *config,
+                          const struct herald_endpoint *endpoints)
 {
     uint64_t seed = 0;
-    int r = hd_channels_build(&receiver->channels, config->endpoints, config->endpoint_count);
+    int r;
 
-    if (r < 0 || (r = hd_batch_new(&receiver->batch)) < 0)
+    if ((r = hd_channels_build(&receiver->channels, endpoints, config->endpoint_count)) < 0 ||
+        (r = hd_batch_new(&receiver->batch)) < 0)
         return r;
     if (getrandom(&seed, sizeof(seed), 0) < 0)
         seed = herald_clock_ns();
@@ -101,15 +122,19 @@ static int watch_interfaces(struct herald_receiver *receiver, struct herald_erro
 static int open_receiver(struct herald_receiver *receiver, const struct herald_receiver_config *config,
                          struct herald_error *error)
 {
-    int r = check_config(config, error);
+    struct herald_endpoint *endpoints = NULL;
+    int r = resolve_endpoints(config, &endpoints, error);
 
-    if (r < 0 || (r = keep_names(receiver, config, error)) < 0)
+    if (r < 0 || (r = keep_names(receiver, config, error)) < 0) {
+        free(endpoints);
         return r;
+    }
     receiver->plan.gro = !config->no_gro;
     receiver->plan.receive_buffer_bytes = config->receive_buffer_bytes > 0 ? config->receive_buffer_bytes
                                                                            : RECEIVE_BUFFER_BYTES;
-    if ((r = allocate_parts(receiver, config)) < 0 ||
-        (r = hd_replies_open(&receiver->replies, &receiver->channels)) < 0)
+    r = allocate_parts(receiver, config, endpoints);
+    free(endpoints);
+    if (r < 0 || (r = hd_replies_open(&receiver->replies, &receiver->channels)) < 0)
         return herald_error_set(error, r, "cannot listen: %s", strerror(-r));
     r = watch_interfaces(receiver, error);
     return r < 0 ? r : hd_attachments_start(receiver, error);
@@ -193,6 +218,7 @@ static int find_ready(struct herald_receiver *receiver, uint64_t deadline_ns)
 
     receiver->ready_next = receiver->ready_count = 0;
     receiver->ready_left = receiver->said_empty = false;
+    receiver->lone_turns = 0;
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < n; i++) {
@@ -316,8 +342,9 @@ int herald_receiver_receive(herald_receiver *receiver, struct herald_run *ret_ru
         if (r < 0 && is_passing_error(r))
             r = 0;
         receiver->ready_left |= !drained;
-        /* One socket that is alone stays at the front until it is empty; several take turns. */
-        if (drained || receiver->ready_count > 1)
+        /* One that is ready alone is read again without asking epoll, but not for ever: others, and the watch, may have
+           become ready meanwhile. Several take turns. */
+        if (drained || receiver->ready_count > 1 || ++receiver->lone_turns >= LONE_TURNS_MAX)
             receiver->ready_next++;
         else if (r == 0)
             break; /* all was filtered out: the caller may have other work than a flood of nothing */

@@ -16,6 +16,7 @@ struct hd_attachment {
     uint32_t index;
     char name[HERALD_INTERFACE_NAME_BYTES];
     bool loopback;
+    uint32_t mtu_bytes;
     uint32_t memberships; /* channels joined on it */
     uint64_t return_ns;   /* when the groups that were left after a loss of carrier are joined again; HERALD_NEVER */
     uint64_t retry_ns;    /* when joins that failed for want of resources are tried again; HERALD_NEVER */
@@ -41,9 +42,10 @@ struct herald_receiver {
     bool check_duplicates;            /* at least two real interfaces are joined */
     struct hd_socket *ready[64];      /* what epoll named and was not looked at yet */
     size_t ready_count, ready_next;
-    bool ready_left;  /* one of them had more than was taken */
-    bool said_empty;  /* all that epoll named is taken: the next call says so without asking again */
-    bool watch_ready; /* epoll named the watch */
+    bool ready_left;     /* one of them had more than was taken */
+    unsigned lone_turns; /* how often a socket that is ready alone was read in a row */
+    bool said_empty;     /* all that epoll named is taken: the next call says so without asking again */
+    bool watch_ready;    /* epoll named the watch */
 
     struct herald_receiver_stats stats;
     uint64_t closed_drops; /* of sockets that are closed */

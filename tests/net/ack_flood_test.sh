@@ -41,7 +41,7 @@ if need python3 'a flood of answers'; then
     run send B herald send 239.1.2.3:10000 'flood me' --wait 1s --json
     is 'a flood of answers ends well' $status 0
     ok "all $flood answers are counted, or what the kernel dropped is told" json send.out \
-        "of('summary')[0]['responders'] + of('summary')[0].get('dropped', 0) == $flood"
+        "of('summary')[0]['responders'] + of('summary')[0]['kernel_drops'] == $flood"
     stop responder
 fi
 done_testing

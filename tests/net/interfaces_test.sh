@@ -203,6 +203,29 @@ verdict 0 'the same message sent again is not a duplicate'
 stop twice
 is 'two interfaces on one LAN: everything is heard once' "$(count twice.out '"copy')" 4
 like 'and the copies are counted' twice.err '4 datagrams, .*; 4 duplicates, 0 dropped'
+listen burst A 239.1.2.3:10000 --ack never
+run send B herald send 239.1.2.3%eth1:10000 'all the same' --count 100 --rate max --wait 1ms
+wait_until "[ \$(grep -c 'all the same' $T/burst.out) -ge 100 ]"
+wait_drained A 10000
+stop burst
+is 'a hundred equal messages at full speed are a hundred' "$(count burst.out 'all the same')" 100
+if need nft 'loss on one of two interfaces'; then
+    listen lossy A 239.1.2.3:10000 --ack never
+    on sw2 nft -f - <<'RULES'
+table netdev loss {
+    chain out {
+        type filter hook egress device "A-eth1" priority 0;
+        udp dport 10000 numgen inc mod 3 < 1 drop
+    }
+}
+RULES
+    run send B herald send 239.1.2.3%eth1:10000 'by two ways' --count 60 --rate 1000pps --wait 1ms
+    wait_until "[ \$(grep -c 'by two ways' $T/lossy.out) -ge 60 ]"
+    wait_drained A 10000
+    stop lossy
+    is 'what one of two interfaces loses the other brings' "$(count lossy.out 'by two ways')" 60
+    on sw2 nft delete table netdev loss
+fi
 listen kept A 239.1.2.3:10000 --keep-duplicates
 tell eth1 'kept'
 wait_until "[ \$(grep -c kept $T/kept.out) = 2 ]"

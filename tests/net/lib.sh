@@ -297,6 +297,14 @@ wait_port() { # HOST PORT
     wait_until "on $1 cat /proc/net/udp /proc/net/udp6 | grep -q '$hex'"
 }
 
+# Waits until the sockets of a port have nothing left to be read.
+wait_drained() { # HOST PORT
+    local hex
+    hex=$(printf ':%04X ' "$2")
+    wait_until "on $1 cat /proc/net/udp /proc/net/udp6 | grep '$hex' >$T/.sockets
+        [ -s $T/.sockets ] && ! grep -qvE ' [0-9A-F]{8}:00000000 ' $T/.sockets"
+}
+
 # Waits until the host is a member of a group on an interface.
 wait_member() { # HOST IFACE GROUP
     wait_until "ip -n $1 maddr show dev $2 | grep -qwF $3"
@@ -324,6 +332,7 @@ namespace_add() { # NAME
 switch_add() { # SW [querier]
     namespace_add "$1"
     must ip -n "$1" link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 1 \
+        mcast_igmp_version 3 mcast_mld_version 2 \
         mcast_query_response_interval 10 mcast_query_interval 100 mcast_startup_query_interval 20
     must ip -n "$1" link set br0 up
     if [ "${2:-}" = querier ]; then

@@ -13,12 +13,14 @@
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -380,6 +382,122 @@ static void a_reply_port_in_use_is_refused(void **state)
     herald_sender_free(first);
 }
 
+/* ---- interfaces and many groups -------------------------------------------------------------- */
+
+static void run_command(const char *command)
+{
+    assert_int_equal(system(command), 0);
+}
+
+/* Lets the receiver follow the interfaces until that has happened. */
+static void wait_event(herald_receiver *receiver, enum herald_receiver_event_kind kind)
+{
+    struct herald_receiver_event event = { .kind = kind };
+    uint64_t end_ns = herald_clock_ns() + PATIENCE_NS;
+
+    do {
+        assert_true(herald_clock_ns() < end_ns);
+        assert_int_equal(herald_receiver_wait(receiver, end_ns), 0);
+        assert_int_equal(herald_receiver_process(receiver, herald_clock_ns()), 0);
+        while (herald_receiver_next_event(receiver, &event) > 0)
+            if (event.kind == kind)
+                return;
+    } while (true);
+}
+
+static void an_endpoint_may_name_its_interface_by_index_or_another_name(void **state)
+{
+    const char *const texts[] = { "239.1.2.3%lan0:10000", "239.1.2.3%1:10000", "239.1.2.3%lo:10000" };
+
+    (void)state;
+    run_command("ip link property add dev lo altname lan0");
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        herald_receiver *receiver = open_receiver(texts[i], (struct herald_receiver_config){ 0 });
+        struct herald_receiver_stats stats;
+
+        herald_receiver_stats(receiver, &stats);
+        assert_int_equal(stats.memberships, 1);
+        herald_receiver_free(receiver);
+    }
+    run_command("ip link property del dev lo altname lan0");
+}
+
+static void a_flood_to_one_group_does_not_starve_another(void **state)
+{
+    struct herald_endpoint both[2] = { endpoint("239.1.2.3:10000"), endpoint("239.1.2.4:10000") };
+    struct herald_receiver_config config = { .endpoints = both, .endpoint_count = 2, .no_gro = true };
+    herald_sender *flood = open_sender("239.1.2.3:10000", (struct herald_sender_config){ 0 });
+    herald_sender *other = open_sender("239.1.2.4:10000", (struct herald_sender_config){ 0 });
+    herald_receiver *receiver = NULL;
+    bool heard = false;
+
+    (void)state;
+    assert_int_equal(herald_receiver_new(&receiver, &config, NULL), 0);
+    assert_int_equal(herald_sender_send_run(flood, "0123456789", 10, 1, NULL), 10);
+    for (int round = 0; round < 100 && !heard; round++) {
+        struct herald_run runs[HERALD_RUNS_MAX];
+        int n;
+
+        assert_int_equal(herald_receiver_process(receiver, herald_clock_ns()), 0);
+        n = herald_receiver_receive(receiver, runs, HERALD_RUNS_MAX);
+        for (int i = 0; i < n; i++)
+            heard = heard || herald_address_equal(&runs[i].group, &both[1].group);
+        assert_int_equal(herald_sender_send_run(flood, "0123", 4, 1, NULL), 4); /* never empty */
+        if (round == 0)
+            assert_int_equal(herald_sender_send(other, "x", 1, NULL), 0);
+    }
+    assert_true(heard);
+    herald_receiver_free(receiver);
+    herald_sender_free(flood);
+    herald_sender_free(other);
+}
+
+/* The copy of the descriptor in the child keeps the closed socket among what epoll names, if it is not taken out. */
+static void an_interface_may_vanish_while_a_fork_has_the_sockets(void **state)
+{
+    herald_receiver *receiver;
+    herald_sender *sender;
+    struct herald_run runs[HERALD_RUNS_MAX];
+    pid_t child;
+
+    (void)state;
+    run_command("ip link add veth0 type veth peer name veth1 && ip link set veth0 up && ip link set veth1 up");
+    receiver = open_receiver("239.1.2.3%veth0:10000", (struct herald_receiver_config){ 0 });
+    sender = open_sender("239.1.2.3%veth0:10000", (struct herald_sender_config){ 0 });
+    child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    assert_int_equal(herald_sender_send(sender, "unread", 6, NULL), 0);
+    run_command("ip link del veth0");
+    wait_event(receiver, HERALD_RECEIVER_GONE);
+    assert_int_equal(herald_receiver_receive(receiver, runs, HERALD_RUNS_MAX), 0);
+    assert_int_equal(herald_receiver_process(receiver, herald_clock_ns()), 0);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    herald_sender_free(sender);
+    herald_receiver_free(receiver);
+}
+
+static void a_group_is_joined_again_when_ipv6_returns_with_the_mtu(void **state)
+{
+    herald_receiver *receiver = open_receiver("[ff15::7%lo]:10000", (struct herald_receiver_config){ 0 });
+    herald_sender *sender;
+    struct herald_run runs[HERALD_RUNS_MAX];
+
+    (void)state;
+    run_command("ip link set lo mtu 1200");
+    run_command("ip link set lo mtu 65536 && ip -6 address add ::1/128 dev lo nodad");
+    run_command("ip -6 route add local ff00::/8 dev lo table local");
+    wait_event(receiver, HERALD_RECEIVER_REJOINED);
+    sender = open_sender("[ff15::7%lo]:10000", (struct herald_sender_config){ 0 });
+    assert_int_equal(herald_sender_send(sender, "x", 1, NULL), 0);
+    assert_int_equal(receive(receiver, runs), 1);
+    herald_sender_free(sender);
+    herald_receiver_free(receiver);
+}
+
 /* ---- asking ---------------------------------------------------------------------------------- */
 
 /* Answers everything that has arrived. @return how much that was. */
@@ -503,6 +621,10 @@ int main(void)
         cmocka_unit_test(a_sender_says_what_it_resolved_to),
         cmocka_unit_test(what_cannot_be_opened_names_its_cause),
         cmocka_unit_test(a_reply_port_in_use_is_refused),
+        cmocka_unit_test(an_endpoint_may_name_its_interface_by_index_or_another_name),
+        cmocka_unit_test(a_flood_to_one_group_does_not_starve_another),
+        cmocka_unit_test(an_interface_may_vanish_while_a_fork_has_the_sockets),
+        cmocka_unit_test(a_group_is_joined_again_when_ipv6_returns_with_the_mtu),
         cmocka_unit_test(a_question_is_answered_by_each_receiver_and_ends_at_the_last_expected),
         cmocka_unit_test(an_unanswered_question_is_asked_again_and_then_ends),
         cmocka_unit_test(one_who_answers_twice_is_one_responder),

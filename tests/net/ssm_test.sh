@@ -55,6 +55,16 @@ run send C herald send 10.0.0.31@232.1.2.4:10000 'last of thirty' --expect 1
 is 'each is heard' $status 0
 wait_line sources.out '"last of thirty"$'
 is 'once' "$(count sources.out 'of thirty')" 2
+# Carrier lost and back: the source is reported again, too.
+knows_source() { # GROUP SOURCE
+    on sw bridge -d mdb show | grep -qE "port A grp $1 .*$2"
+}
+wait_until 'knows_source 232.1.2.3 10.0.0.2'
+carrier_down A
+wait_until '! knows_source 232.1.2.3 10.0.0.2'
+carrier_up A
+wait_until 'knows_source 232.1.2.3 10.0.0.2'
+verdict 0 'after a carrier loss the source is reported again'
 stop ssm
 stop both
 stop other
