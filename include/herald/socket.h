@@ -194,8 +194,9 @@ struct herald_receiver_config {
 /** What happened to a receiver's memberships. */
 enum herald_receiver_event_kind {
     HERALD_RECEIVER_JOINED,      /**< an interface appeared or came up, and was joined */
-    HERALD_RECEIVER_REJOINED,    /**< it regained carrier: left and joined again, so that the network learns of it */
-    HERALD_RECEIVER_LOST,        /**< it lost carrier or was set down; joined again when it returns */
+    HERALD_RECEIVER_REJOINED,    /**< it works again: left and joined again, so that the network learns of it */
+    HERALD_RECEIVER_LOST,        /**< it lost carrier, or has none at the start; joined anew when it returns */
+    HERALD_RECEIVER_DOWN,        /**< it was set down, or is down at the start; joined anew when it is up again */
     HERALD_RECEIVER_GONE,        /**< it was deleted */
     HERALD_RECEIVER_JOIN_FAILED, /**< `error` says why; tried again when the interface changes */
 };

@@ -321,6 +321,8 @@ static int conclude(struct listener *listener, int result, bool interrupted)
         herald_error_set(&error, result, "cannot go on: %s", strerror(-result));
         output_error(&listener->messages, &error);
     }
+    if (listener->runner != NULL)
+        listener->not_run += runner_unfinished(listener->runner);
     listen_report_end(listener, herald_clock_ns());
     listen_close_output(listener);
     if (result < 0 || listener->data.write_error != 0)
@@ -349,6 +351,9 @@ static int listen_until_done(struct listener *listener)
     if (listener->settings->no_print)
         (void)sched_setscheduler(0, SCHED_BATCH, &no_priority);
     listener->start_ns = herald_clock_ns();
+    listener->data.interrupt_fd = listener->messages.interrupt_fd = interrupt_fd;
+    if (listener->settings->for_ns > 0)
+        listener->data.end_ns = listener->messages.end_ns = listener->start_ns + listener->settings->for_ns;
     listener->stats_last_ns = listener->start_ns;
     listener->stats_due_ns = listener->start_ns + listener->settings->stats_ns;
     listen_report_start(listener);

@@ -181,6 +181,7 @@ static int prepare(struct send *send, const struct operands *operands, struct he
     send->interrupt_fd = interrupt_open();
     if (send->interrupt_fd < 0)
         return herald_error_set(error, send->interrupt_fd, "cannot catch Ctrl-C: %s", strerror(-send->interrupt_fd));
+    send->output.interrupt_fd = send->interrupt_fd;
     return 0;
 }
 
@@ -191,6 +192,7 @@ static int send_all(struct send *send)
     send_introduce(send);
     send->start_ns = herald_clock_ns();
     send->end_ns = send->settings->limit_ns > 0 ? send->start_ns + send->settings->limit_ns : HERALD_NEVER;
+    send->output.end_ns = send->end_ns;
     if (send->settings->rate.kind != RATE_NONE)
         send_stream(send);
     else

@@ -63,7 +63,7 @@ struct listener {
     struct herald_receiver_stats stats_last;
     uint64_t datagrams;
     uint64_t bytes;
-    uint64_t not_run; /* datagrams for which the program was not run: too many waited */
+    uint64_t not_run; /* datagrams for which the program did not run to its end: too many waited, or Ctrl-C */
     bool finished;
 };
 

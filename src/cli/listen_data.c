@@ -23,7 +23,8 @@ int listen_open_output(struct listener *listener, struct herald_error *error)
         return herald_error_set(error, -errno, "cannot write to %s: %s", path, strerror(errno));
     listener->data.data_fd = fd;
     listener->data.data_name = path;
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+    listener->data.data_is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    if (listener->data.data_is_file)
         listener->data_end = 0;
     return 0;
 }

@@ -172,7 +172,11 @@ static void report_event(struct listener *listener, const struct herald_receiver
         break;
     case HERALD_RECEIVER_LOST:
         record.what = "lost";
-        after = event->group_count > 0 ? " lost carrier" : " is down; waiting for it";
+        after = event->group_count > 0 ? " lost carrier" : " has no carrier; waiting for it";
+        break;
+    case HERALD_RECEIVER_DOWN:
+        record.what = "down";
+        after = event->group_count > 0 ? " was set down" : " is down; waiting for it";
         break;
     case HERALD_RECEIVER_GONE:
         record.what = "gone";
@@ -247,7 +251,7 @@ void listen_report_stats(struct listener *listener, uint64_t now_ns)
         .datagrams = stats.datagrams - last->datagrams,
         .datagrams_per_second = (uint64_t)((double)(stats.datagrams - last->datagrams) / seconds + 0.5),
         .rate_bps = (double)(stats.bytes - last->bytes) * 8 / seconds,
-        .sources = listener->sources.count,
+        .sources = listener->sources.seen,
         .gaps = "unknown", /* plain datagrams have no sequence numbers */
         .duplicates = stats.duplicates - last->duplicates,
         .kernel_drops = stats.kernel_drops - last->kernel_drops,
@@ -295,7 +299,7 @@ static const struct field summary_fields[] = {
     SUMMARY("answers", FIELD_NUMBER, answers, ", ", " answered"),
     SUMMARY("answers_withheld", FIELD_NUMBER, answers_withheld, NULL, NULL),
     SUMMARY("answers_failed", FIELD_NUMBER, answers_failed, NULL, NULL),
-    SUMMARY("not_run", FIELD_INTEGER, not_run, ", not given to the program ", ""),
+    SUMMARY("not_run", FIELD_INTEGER, not_run, ", not done by the program ", ""),
     { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
 
@@ -308,7 +312,7 @@ void listen_report_end(struct listener *listener, uint64_t now_ns)
     record = (struct summary_record){
         .datagrams = listener->datagrams,
         .bytes = listener->bytes,
-        .sources = listener->sources.count,
+        .sources = listener->sources.seen,
         .first_ns = listener->first_ns > 0 ? (int64_t)(listener->first_ns - listener->start_ns) : -1,
         .elapsed_ns = (int64_t)(now_ns - listener->start_ns),
         .answers = listener->answers.sent,
@@ -317,7 +321,10 @@ void listen_report_end(struct listener *listener, uint64_t now_ns)
         .duplicates = stats.duplicates,
         .kernel_drops = stats.kernel_drops,
         .strays = stats.strays,
-        .drops_note = stats.kernel_drops > 0 ? "the receive buffer was full; see --rcvbuf and net.core.rmem_max" : NULL,
+        .drops_note =
+            stats.kernel_drops > 0
+                ? "packets of one or more datagrams: the receive buffer was full; see --rcvbuf, net.core.rmem_max"
+                : NULL,
         .not_run = listener->not_run > 0 ? (int64_t)listener->not_run : -1,
     };
     output_record(&listener->messages, OUTPUT_MESSAGE, "summary", summary_fields, &record);
@@ -345,6 +352,9 @@ static void find_cause(const struct listener *listener, const struct herald_rece
         }
     if (stats->kernel_drops > 0)
         herald_error_set(error, -EAGAIN, "nothing could be taken in: the receive buffer was full");
+    else if (joined == 0)
+        herald_error_set(error, -EAGAIN,
+                         "nothing arrived: no interface is joined, because none that was asked for is up");
     else if (working == 0 && dead != NULL)
         herald_error_set(error, -EAGAIN, "nothing arrived: %s has no carrier (cable, switch port, WiFi)", dead);
     else if (working == 0)

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@ enum { KEY_BYTES = 64, ERROR_LINE_BYTES = 2304 }; /* two texts of 255 bytes, eac
 
 void output_init(struct output *output, const char *command, const struct common_settings *settings)
 {
+    struct stat status;
+
     *output = (struct output){
         .json = settings->json,
         .quiet = settings->quiet,
@@ -26,7 +29,10 @@ void output_init(struct output *output, const char *command, const struct common
         .data_fd = STDOUT_FILENO,
         .data_name = "standard output",
         .message_fd = STDERR_FILENO,
+        .interrupt_fd = -1,
+        .end_ns = HERALD_NEVER,
     };
+    output->data_is_file = fstat(output->data_fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 int output_status(const struct output *output, int status)
@@ -34,31 +40,94 @@ int output_status(const struct output *output, int status)
     return output->write_error == 0 ? status : (int)STATUS_FAILED;
 }
 
-/* @return 0, or -errno. A descriptor that somebody set non-blocking is waited for. */
-static int write_all(int fd, const char *data, size_t size)
+/* A reader that is merely slow still gets the summary. */
+#define GRACE_NS UINT64_C(1000000000)
+
+/* Waits until a write of PIECE_BYTES will not block. @return 0; -EINTR at Ctrl-C; -ETIMEDOUT when the time is up. */
+static int wait_writable(const struct output *output, int fd)
 {
+    struct pollfd fds[] = {
+        { .fd = fd, .events = POLLOUT },
+        { .fd = output->interrupt_fd, .events = POLLIN },
+    };
+
+    for (;;) {
+        uint64_t now_ns = output->end_ns == HERALD_NEVER ? 0 : herald_clock_ns();
+        uint64_t left_ns = output->end_ns + GRACE_NS > now_ns ? output->end_ns + GRACE_NS - now_ns : 0;
+        struct timespec timeout = { .tv_sec = (time_t)(left_ns / 1000000000), .tv_nsec = (long)(left_ns % 1000000000) };
+        int ready = ppoll(fds, 2, output->end_ns == HERALD_NEVER ? NULL : &timeout, NULL);
+
+        if (ready > 0 && fds[0].revents != 0)
+            return 0; /* an error of the descriptor too: the write will tell */
+        if (ready > 0)
+            return -EINTR;
+        if (ready == 0)
+            return -ETIMEDOUT;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+/*
+ * A reader that has stopped, a pager say, must not keep Ctrl-C and --for from working: so whatever may block is
+ * written in pieces that a ready descriptor takes whole. @return 0 or -errno.
+ */
+static int write_all(const struct output *output, int fd, bool is_file, const char *data, size_t size)
+{
+    enum { PIECE_BYTES = 4096 }; /* PIPE_BUF: what a pipe that is ready takes without blocking */
+
     while (size > 0) {
-        ssize_t written = write(fd, data, size);
+        size_t piece = is_file || size < PIECE_BYTES ? size : PIECE_BYTES;
+        int result = is_file ? 0 : wait_writable(output, fd);
+        ssize_t written = result == 0 ? write(fd, data, piece) : 0;
+
+        if (result < 0)
+            return result;
         if (written >= 0) {
             data += written;
             size -= (size_t)written;
-        } else if (errno == EAGAIN) {
-            struct pollfd wait = { .fd = fd, .events = POLLOUT };
-            poll(&wait, 1, -1);
-        } else if (errno != EINTR) {
+        } else if (errno != EINTR && errno != EAGAIN) {
             return -errno;
         }
     }
     return 0;
 }
 
+/* Messages: when nobody can read them, there is nobody to tell. */
+static void write_message(const struct output *output, const char *text, size_t size)
+{
+    int result = write_all(output, output->message_fd, false, text, size);
+    (void)result;
+}
+
+/* "PREFIX: CAUSE" and the advice on a second line, both escaped. @return the length. */
+static size_t format_error(const char *prefix, const struct herald_error *error, char line[ERROR_LINE_BYTES])
+{
+    char cause[4 * sizeof error->cause];
+    char advice[4 * sizeof error->advice];
+    int length;
+
+    text_escape((const uint8_t *)error->cause, strlen(error->cause), cause, sizeof cause);
+    text_escape((const uint8_t *)error->advice, strlen(error->advice), advice, sizeof advice);
+    length = snprintf(line, ERROR_LINE_BYTES, "%s: %s\n%s%s%s", prefix, cause, advice[0] != '\0' ? "  try: " : "",
+                      advice, advice[0] != '\0' ? "\n" : "");
+    if (length < 0)
+        return 0;
+    return (size_t)length < ERROR_LINE_BYTES ? (size_t)length : ERROR_LINE_BYTES - 1;
+}
+
 static void report_write_error(const struct output *output)
 {
-    const char *reason = output->write_error == -EBADF ? "it is closed" : strerror(-output->write_error);
+    char line[ERROR_LINE_BYTES];
+    const char *reason = strerror(-output->write_error);
     struct herald_error error;
 
+    if (output->write_error == -EBADF)
+        reason = "it is closed";
+    else if (output->write_error == -EINTR || output->write_error == -ETIMEDOUT)
+        reason = "nobody reads it; what was left is lost";
     herald_error_set(&error, output->write_error, "cannot write to %s: %s", output->data_name, reason);
-    output_error_to(output->message_fd, output->command, &error);
+    write_message(output, line, format_error(output->command, &error, line));
 }
 
 /* Data: the first failure is reported, and nothing is written after it. */
@@ -66,17 +135,10 @@ static int write_data(struct output *output, const char *data, size_t size)
 {
     if (output->write_error != 0)
         return output->write_error;
-    output->write_error = write_all(output->data_fd, data, size);
+    output->write_error = write_all(output, output->data_fd, output->data_is_file, data, size);
     if (output->write_error != 0)
         report_write_error(output);
     return output->write_error;
-}
-
-/* Messages: when nobody can read them, there is nobody to tell. */
-static void write_message(const struct output *output, const char *text, size_t size)
-{
-    int result = write_all(output->message_fd, text, size);
-    (void)result;
 }
 
 int output_raw(struct output *output, const void *data, size_t size_bytes)
@@ -377,19 +439,10 @@ int output_record(struct output *output, enum output_channel channel, const char
 
 void output_error_to(int fd, const char *prefix, const struct herald_error *error)
 {
-    char cause[4 * sizeof error->cause];
-    char advice[4 * sizeof error->advice];
+    const struct output patient = { .interrupt_fd = -1, .end_ns = HERALD_NEVER, .message_fd = fd };
     char line[ERROR_LINE_BYTES];
-    int length;
 
-    text_escape((const uint8_t *)error->cause, strlen(error->cause), cause, sizeof cause);
-    text_escape((const uint8_t *)error->advice, strlen(error->advice), advice, sizeof advice);
-    length = snprintf(line, sizeof line, "%s: %s\n%s%s%s", prefix, cause, advice[0] != '\0' ? "  try: " : "", advice,
-                      advice[0] != '\0' ? "\n" : "");
-    if (length < 0)
-        return;
-    int result = write_all(fd, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
-    (void)result; /* when nobody can read it, there is nobody to tell */
+    write_message(&patient, line, format_error(prefix, error, line));
 }
 
 /* What an error or a warning is in JSON; the human form is output_error_to()'s. */

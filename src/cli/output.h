@@ -60,7 +60,10 @@ struct output {
     const char *command;   /* prefix of error lines: "herald send" */
     int data_fd;           /* 1, or a file that the command opened and closes itself */
     const char *data_name; /* "standard output", or that file's path */
+    bool data_is_file;     /* a regular file: writing never blocks for long */
     int message_fd;        /* 2 */
+    int interrupt_fd;      /* readable at Ctrl-C, which ends a write that blocks; -1: none */
+    uint64_t end_ns;       /* so does this time (monotonic); HERALD_NEVER */
     int write_error;       /* -errno of the first failed write to data_fd, sticky */
 };
 

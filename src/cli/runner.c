@@ -431,6 +431,11 @@ uint64_t runner_deadline(const struct runner *runner)
     return runner->timed_out ? HERALD_NEVER : runner->kill_ns;
 }
 
+size_t runner_unfinished(const struct runner *runner)
+{
+    return runner->waiting_count + (runner->pid != 0);
+}
+
 bool runner_is_idle(const struct runner *runner)
 {
     return runner->pid == 0 && runner->first == NULL;

@@ -65,6 +65,9 @@ uint64_t runner_deadline(const struct runner *runner);
 /* Moves on, never blocks. @return 1 with a result; 0 when there is none yet. */
 int runner_process(struct runner *runner, uint64_t now_ns, struct runner_result *ret_result);
 
+/* How many datagrams wait, or are being worked on. */
+size_t runner_unfinished(const struct runner *runner);
+
 /* Whether nothing runs and nothing waits. */
 bool runner_is_idle(const struct runner *runner);
 

@@ -66,14 +66,17 @@ struct source *sources_count(struct sources *sources, const struct herald_addres
 {
     struct source *source;
 
-    if (sources->count >= sources->slot_count / 2 && sources->count < SOURCES_MAX && !grow(sources))
+    if (sources->count >= SOURCES_MAX) {
+        memset(sources->slots, 0, sources->slot_count * sizeof(*sources->slots));
+        sources->count = 0;
+    }
+    if (sources->count >= sources->slot_count / 2 && !grow(sources))
         return NULL;
     source = find_slot(sources, address);
     if (source->address.family == HERALD_FAMILY_NONE) {
-        if (sources->count >= SOURCES_MAX)
-            return NULL;
         source->address = *address;
         sources->count++;
+        sources->seen++;
     }
     source->datagrams += datagrams;
     return source;

@@ -5,7 +5,7 @@
 
 #include <herald/types.h>
 
-/* Whoever forges more sources only makes the count stand still: those beyond this are neither kept nor answered. */
+/* Whoever forges more sources than this makes the table start anew: those that really send come in again at once. */
 #define SOURCES_MAX 65536
 
 /* A program that answers itself, or a stream, must not become a flood of answers. */
@@ -22,14 +22,15 @@ struct source {
 struct sources {
     struct source *slots; /* open addressing */
     size_t slot_count;    /* 0 or a power of two */
-    size_t count;
+    size_t count;         /* in the table */
+    uint64_t seen;        /* in all; sources that came again after the table started anew are counted again */
     uint64_t seed;
 };
 
 void sources_init(struct sources *sources);
 void sources_release(struct sources *sources);
 
-/* Counts datagrams of a source. @return it, valid until the next call; NULL when there are too many. */
+/* Counts datagrams of a source. @return it, valid until the next call; NULL without memory. */
 struct source *sources_count(struct sources *sources, const struct herald_address *address, size_t datagrams);
 
 /* Whether one more answer may go to that source now. *ret_tell: it is the first one that may not. */

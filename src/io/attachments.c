@@ -34,6 +34,7 @@ static struct hd_attachment *add(struct herald_receiver *receiver, const struct 
         .index = interface->index,
         .loopback = interface->loopback,
         .mtu_bytes = interface->mtu_bytes,
+        .broken = !interface->carrier,
         .return_ns = HERALD_NEVER,
         .retry_ns = HERALD_NEVER,
     };
@@ -175,7 +176,19 @@ static void return_to_groups(struct herald_receiver *receiver, struct hd_attachm
     for (size_t i = 0; i < receiver->channels.count; i++)
         hd_membership_return(&receiver->channels.list[i], attachment->index);
     attachment->return_ns = HERALD_NEVER;
+    if (attachment->broken)
+        return; /* it went again meanwhile: what is told comes with the next return */
     tell(receiver, HERALD_RECEIVER_REJOINED, attachment, attachment->memberships, NULL);
+    attachment->loss_told = false;
+}
+
+/* Once, however often a loose cable flaps. lo has no carrier to lose. */
+static void tell_loss(struct herald_receiver *receiver, struct hd_attachment *attachment, bool still_up)
+{
+    if (attachment->memberships == 0 || attachment->loss_told || (attachment->loopback && still_up))
+        return;
+    tell(receiver, still_up ? HERALD_RECEIVER_LOST : HERALD_RECEIVER_DOWN, attachment, attachment->memberships, NULL);
+    attachment->loss_told = true;
 }
 
 /* Below these the kernel takes IPv6, or IPv4, off an interface, with all its memberships, and says nothing. */
@@ -208,6 +221,8 @@ static void on_event(struct herald_receiver *receiver, const struct herald_inter
 {
     struct hd_attachment *attachment = find(receiver, event->interface.index);
 
+    if (attachment != NULL)
+        attachment->broken = !event->interface.up || !event->interface.carrier;
     switch (event->kind) {
     case HERALD_INTERFACE_APPEARED:
     case HERALD_INTERFACE_CHANGED:
@@ -219,8 +234,8 @@ static void on_event(struct herald_receiver *receiver, const struct herald_inter
         attach_and_tell(receiver, &event->interface, now_ns);
         break;
     case HERALD_INTERFACE_DOWN:
-        if (attachment != NULL && attachment->memberships > 0)
-            tell(receiver, HERALD_RECEIVER_LOST, attachment, attachment->memberships, NULL);
+        if (attachment != NULL)
+            tell_loss(receiver, attachment, event->interface.up);
         break;
     case HERALD_INTERFACE_DISAPPEARED:
         if (attachment != NULL)
@@ -287,7 +302,7 @@ uint64_t hd_attachments_deadline(const struct herald_receiver *receiver)
 static int check_descriptors(const struct herald_receiver *receiver, const struct herald_interface *list, size_t count,
                              struct herald_error *error)
 {
-    enum { OTHERS = 64 }; /* what the rest of the process may have open */
+    enum { OTHERS = 8 }; /* standard input and output, epoll, netlink, answers, and a little more */
     uint64_t needed = OTHERS;
     struct rlimit limit;
 
@@ -323,7 +338,7 @@ static void tell_waiting(struct herald_receiver *receiver, const struct herald_i
 
     memcpy(absent.name, interface->name, sizeof(absent.name));
     if (named && is_wanted(receiver, interface) && !(interface->up && interface->carrier))
-        tell(receiver, HERALD_RECEIVER_LOST, &absent, 0, NULL);
+        tell(receiver, interface->up ? HERALD_RECEIVER_LOST : HERALD_RECEIVER_DOWN, &absent, 0, NULL);
 }
 
 /* A family that one interface lacks is nothing to tell; a group that is joined nowhere for that reason is. */

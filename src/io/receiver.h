@@ -17,6 +17,8 @@ struct hd_attachment {
     char name[HERALD_INTERFACE_NAME_BYTES];
     bool loopback;
     uint32_t mtu_bytes;
+    bool broken;          /* down or without carrier at the moment */
+    bool loss_told;       /* and nothing better since */
     uint32_t memberships; /* channels joined on it */
     uint64_t return_ns;   /* when the groups that were left after a loss of carrier are joined again; HERALD_NEVER */
     uint64_t retry_ns;    /* when joins that failed for want of resources are tried again; HERALD_NEVER */

@@ -82,4 +82,36 @@ listen after A 239.1.2.3:10000 --count 1
 run send B herald send 239.1.2.3:10000 'as if nothing had been' --expect 1
 finish after
 is 'the next listener works' $status 0
+# ---- a reader that has stopped must not keep Ctrl-C and --for from working
+
+mkfifo "$T/stalled"
+sleep 600 <"$T/stalled" &
+reader=$!
+exec 9>"$T/stalled"
+for end in 'interrupt' 'for'; do
+    limit=()
+    [ $end = for ] && limit=(--for 3s)
+    start stalled A bash -c 'exec herald listen 239.1.2.3:10000 --ack never "$@" >&9' listen "${limit[@]}"
+    wait_line stalled.err '^listening'
+    run flood B herald send 239.1.2.3:10000 --hex "$(printf '01%.0s' {1..1000})" --count 100 --rate 2000pps --wait 0
+    [ $end = interrupt ] && kill -INT "${pid_of[stalled]}"
+    finish stalled
+    is "a stalled reader, ended by $end: status 3" $status 3
+    like 'which is said' stalled.err 'nobody reads it'
+done
+exec 9>&-
+kill $reader
+wait $reader 2>/dev/null
+
+# ---- what waits for --exec at the end is counted
+listen backlog A 239.1.2.3:10000 --exec 'sleep 600' --exec-timeout 600s
+run send B herald send 239.1.2.3:10000 hello --count 3 --interval 10ms
+wait_until "[ \$(grep -c '\"hello\"' $T/backlog.out) = 3 ]"
+stop backlog
+like 'what --exec did not finish is told' backlog.err ', not done by the program 3$'
+
+# ---- few descriptors do
+run frugal A bash -c 'ulimit -n 20; exec herald listen 239.1.2.3:10000 --for 50ms'
+is 'ulimit -n 20 is enough for one group' $status 4
+
 done_testing
