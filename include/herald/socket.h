@@ -133,7 +133,7 @@ HERALD_API HERALD_CHECKED int herald_sender_new(herald_sender **ret_sender, cons
 /** Closes a sender. Takes NULL; returns NULL. */
 HERALD_API herald_sender *herald_sender_free(herald_sender *sender);
 
-/** What the sender resolved to. Belongs to the sender; does not change. */
+/** What the sender resolved to. Belongs to the sender; only payload_max_bytes changes, with the MTU. */
 HERALD_API const struct herald_sender_facts *herald_sender_facts(const herald_sender *sender);
 
 /** Fills *ret_stats with the counts so far. */
@@ -161,8 +161,9 @@ HERALD_API HERALD_CHECKED int herald_sender_send_run(herald_sender *sender, cons
                                                      size_t segment_bytes, struct herald_error *error);
 
 /**
- * When the last datagram left by the kernel's clock, CLOCK_REALTIME in ns: the software transmit timestamp
- * where the driver gives one, otherwise the time just before the system call. 0 if none was sent.
+ * When the last datagram of herald_sender_send() left (runs do not count), by the kernel's clock, CLOCK_REALTIME in
+ * ns: the software transmit timestamp where the driver gives one, otherwise the time just before the system call.
+ * 0 if none was sent.
  */
 HERALD_API uint64_t herald_sender_sent_time_ns(herald_sender *sender);
 

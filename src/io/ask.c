@@ -50,6 +50,12 @@ struct herald_ask {
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
+/* A time to come; HERALD_NEVER stays what it is. */
+static uint64_t later(uint64_t now_ns, uint64_t after_ns)
+{
+    return after_ns > HERALD_NEVER - now_ns ? HERALD_NEVER : now_ns + after_ns;
+}
+
 /* Sends once on every sender. @return 0 if it went out anywhere; else the first failure. */
 static int send_everywhere(struct herald_ask *ask, uint64_t now_ns, struct herald_error *error)
 {
@@ -63,7 +69,8 @@ static int send_everywhere(struct herald_ask *ask, uint64_t now_ns, struct heral
         int r = herald_sender_send(participant->sender, ask->config.payload, ask->config.size_bytes, &local);
 
         participant->sent_before_ns = before_ns;
-        if (ask->attempts == 0)
+        /* The earliest, in case the clock was set back since. */
+        if (ask->attempts == 0 || hd_sender_called_ns(participant->sender) < participant->begun_ns)
             participant->begun_ns = hd_sender_called_ns(participant->sender);
         if (r == 0)
             sent++;
@@ -73,7 +80,7 @@ static int send_everywhere(struct herald_ask *ask, uint64_t now_ns, struct heral
             first_failure = r;
     }
     ask->attempts++;
-    ask->quiet_ns = now_ns + ask->config.wait_ns;
+    ask->quiet_ns = later(now_ns, ask->config.wait_ns);
     return sent > 0 ? 0 : first_failure;
 }
 
@@ -130,7 +137,7 @@ int herald_ask_new(herald_ask **ret_ask, const struct herald_ask_config *config,
     ask->epoll_fd = -1;
     if (ask->config.wait_ns == 0)
         ask->config.wait_ns = WAIT_NS;
-    ask->end_ns = config->limit_ns > 0 ? now_ns + config->limit_ns : HERALD_NEVER;
+    ask->end_ns = config->limit_ns > 0 ? later(now_ns, config->limit_ns) : HERALD_NEVER;
     hd_responders_init(&ask->responders);
     r = open_ask(ask, error);
     if (r == 0)
@@ -242,8 +249,11 @@ static bool has_all_expected(const struct herald_ask *ask)
 /* @return 1 when that sender's socket is empty; 0 when there may be more; -errno. */
 static int drain(struct herald_ask *ask, size_t sender_index, uint64_t now_ns)
 {
-    while (!queue_is_full(ask) && !has_all_expected(ask)) {
+    enum { ROUNDS_MAX = 4096 }; /* late answers to an earlier question fill no queue, but may never end */
+
+    for (int round = 0; round < ROUNDS_MAX && !queue_is_full(ask) && !has_all_expected(ask); round++) {
         struct herald_run runs[HERALD_RUNS_MAX];
+        size_t queued = ask->queue_count;
         int n = herald_sender_receive(ask->participants[sender_index].sender, runs, HERALD_RUNS_MAX);
 
         for (int i = 0; i < n; i++) {
@@ -252,8 +262,8 @@ static int drain(struct herald_ask *ask, size_t sender_index, uint64_t now_ns)
             if (r < 0)
                 return r;
         }
-        if (n > 0)
-            ask->quiet_ns = now_ns + ask->config.wait_ns;
+        if (ask->queue_count > queued)
+            ask->quiet_ns = later(now_ns, ask->config.wait_ns);
         if (n < HERALD_RUNS_MAX)
             return n < 0 ? n : 1;
     }
@@ -340,7 +350,7 @@ static int wait_for_answers(const struct herald_ask *ask, struct herald_error *e
         timeout.tv_sec = (time_t)((deadline_ns - now_ns) / UINT64_C(1000000000));
         timeout.tv_nsec = (long)((deadline_ns - now_ns) % UINT64_C(1000000000));
     }
-    if (ppoll(&poll_fd, 1, &timeout, NULL) < 0 && errno != EINTR)
+    if (ppoll(&poll_fd, 1, deadline_ns == HERALD_NEVER ? NULL : &timeout, NULL) < 0 && errno != EINTR)
         return herald_error_set(error, -errno, "cannot wait for answers: %s", strerror(errno));
     return 0;
 }

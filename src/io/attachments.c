@@ -11,6 +11,9 @@
 #define RETURN_AFTER_NS UINT64_C(50000000)
 #define RETRY_AFTER_NS  UINT64_C(1000000000)
 
+/* Descriptors that are left to the rest of the process, standard input and output among them. */
+enum { DESCRIPTOR_RESERVE = 8 };
+
 /* ---- small parts ----------------------------------------------------------------------------- */
 
 static struct hd_attachment *find(const struct herald_receiver *receiver, uint32_t index)
@@ -95,13 +98,17 @@ static bool may_pass(int code)
 
 /* ---- attaching ------------------------------------------------------------------------------- */
 
-/* Joins every channel that is wanted there and not joined yet. @return how many were; *error has the first failure. */
+/*
+ * Joins every channel that is wanted there and not joined yet. @return how many were; *ret_failed, how many could not
+ * be; *error has the first failure.
+ */
 static uint32_t join_missing(struct herald_receiver *receiver, const struct herald_interface *interface,
-                             struct herald_error *error)
+                             uint32_t *ret_failed, struct herald_error *error)
 {
     bool chosen = is_chosen(receiver, interface);
     uint32_t joined = 0;
 
+    *ret_failed = 0;
     error->code = 0;
     for (size_t i = 0; i < receiver->channels.count; i++) {
         struct hd_channel *channel = &receiver->channels.list[i];
@@ -109,9 +116,12 @@ static uint32_t join_missing(struct herald_receiver *receiver, const struct hera
 
         if (!hd_membership_wanted(channel, interface, chosen) || hd_membership_exists(channel, interface->index))
             continue;
-        if (hd_membership_join(channel, interface, chosen, &receiver->plan, &failure) >= 0)
+        if (hd_membership_join(channel, interface, chosen, &receiver->plan, &failure) >= 0) {
             joined++;
-        else if (error->code == 0)
+            continue;
+        }
+        ++*ret_failed;
+        if (error->code == 0)
             *error = failure;
     }
     return joined;
@@ -122,6 +132,7 @@ static struct hd_attachment *attach(struct herald_receiver *receiver, const stru
                                     uint64_t now_ns, uint32_t *ret_joined, struct herald_error *error)
 {
     struct hd_attachment *attachment = find(receiver, interface->index);
+    uint32_t failed;
 
     *ret_joined = 0;
     error->code = 0;
@@ -131,11 +142,11 @@ static struct hd_attachment *attach(struct herald_receiver *receiver, const stru
         attachment = add(receiver, interface);
     if (attachment == NULL)
         return NULL;
-    *ret_joined = join_missing(receiver, interface, error);
+    *ret_joined = join_missing(receiver, interface, &failed, error);
     attachment->memberships += *ret_joined;
     attachment->retry_ns = may_pass(error->code) ? now_ns + RETRY_AFTER_NS : HERALD_NEVER;
     if (error->code < 0 && error->code != attachment->failure && is_worth_telling(receiver, error->code))
-        tell(receiver, HERALD_RECEIVER_JOIN_FAILED, attachment, 0, error);
+        tell(receiver, HERALD_RECEIVER_JOIN_FAILED, attachment, failed, error);
     attachment->failure = error->code;
     return attachment;
 }
@@ -269,8 +280,13 @@ int hd_attachments_process(struct herald_receiver *receiver, uint64_t now_ns)
     struct herald_interface_event event;
     int r;
 
+    receiver->watch_retry_ns = HERALD_NEVER;
     while ((r = herald_interface_watch_next(receiver->watch, &event)) > 0)
         on_event(receiver, &event, now_ns);
+    if (r < 0 && (may_pass(r) || r == -EINTR)) { /* its descriptor will not become readable again by itself */
+        receiver->watch_retry_ns = now_ns + RETRY_AFTER_NS;
+        r = 0;
+    }
     for (size_t i = 0; i < receiver->attachment_count; i++) {
         if (receiver->attachments[i].return_ns <= now_ns)
             return_to_groups(receiver, &receiver->attachments[i]);
@@ -285,7 +301,7 @@ int hd_attachments_process(struct herald_receiver *receiver, uint64_t now_ns)
 
 uint64_t hd_attachments_deadline(const struct herald_receiver *receiver)
 {
-    uint64_t deadline_ns = HERALD_NEVER;
+    uint64_t deadline_ns = receiver->watch_retry_ns;
 
     for (size_t i = 0; i < receiver->attachment_count; i++) {
         if (receiver->attachments[i].return_ns < deadline_ns)
@@ -298,12 +314,29 @@ uint64_t hd_attachments_deadline(const struct herald_receiver *receiver)
 
 /* ---- the start ------------------------------------------------------------------------------- */
 
-/* Better one clear line at the start than a receiver that has joined half of its groups. */
-static int check_descriptors(const struct herald_receiver *receiver, const struct herald_interface *list, size_t count,
-                             struct herald_error *error)
+/* One descriptor for each family and port, to answer from. */
+static uint64_t count_ports(const struct hd_channels *channels)
 {
-    enum { OTHERS = 8 }; /* standard input and output, epoll, netlink, answers, and a little more */
-    uint64_t needed = OTHERS;
+    uint8_t seen[2][65536 / 8] = { { 0 } };
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < channels->count; i++) {
+        uint16_t port = hd_channel_port(&channels->list[i]);
+        uint8_t *byte = &seen[hd_channel_group(&channels->list[i])->family == HERALD_FAMILY_IPV6][port / 8];
+        uint8_t bit = (uint8_t)(1U << (port % 8));
+
+        count += (*byte & bit) == 0;
+        *byte |= bit;
+    }
+    return count;
+}
+
+/* Better one clear line at the start than a receiver that has joined half of its groups. */
+int hd_attachments_check(struct herald_receiver *receiver, struct herald_error *error)
+{
+    const struct herald_interface *list;
+    size_t count = herald_interface_watch_list(receiver->watch, &list);
+    uint64_t needed = DESCRIPTOR_RESERVE + count_ports(&receiver->channels);
     struct rlimit limit;
 
     for (size_t i = 0; i < count; i++) {
@@ -314,7 +347,11 @@ static int check_descriptors(const struct herald_receiver *receiver, const struc
         for (size_t k = 0; k < receiver->channels.count; k++)
             needed += hd_membership_wanted(&receiver->channels.list[k], &list[i], chosen);
     }
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || needed <= limit.rlim_cur)
+    receiver->plan.descriptor_max = INT32_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX)
+        return 0;
+    receiver->plan.descriptor_max = (int)limit.rlim_cur - DESCRIPTOR_RESERVE;
+    if (needed <= limit.rlim_cur)
         return 0;
     herald_error_set(error, -EMFILE, "%zu groups need about %llu open files, and this process may have %llu",
                      receiver->channels.count, (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
@@ -358,10 +395,7 @@ int hd_attachments_start(struct herald_receiver *receiver, struct herald_error *
     struct herald_error failure = { 0 };
     uint64_t now_ns = herald_clock_ns();
     uint32_t total = 0;
-    int r = check_descriptors(receiver, list, count, error);
 
-    if (r < 0)
-        return r;
     if (!any_up(list, count)) {
         herald_error_set(error, -ENETDOWN, "no network interface is up, not even lo");
         herald_error_advise(error, "ip link set lo up");

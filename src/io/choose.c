@@ -151,30 +151,59 @@ static bool is_unspecified(const struct herald_address *address)
     return true;
 }
 
-struct herald_address hd_choose_source(const struct herald_endpoint *endpoint, const struct herald_interface *interface)
+/*
+ * A connected socket has the source address and the MTU that the kernel would use; this one never sends.
+ * @return it, or -errno.
+ */
+static int open_probe(const struct herald_endpoint *endpoint, const struct herald_interface *interface)
 {
     enum herald_family family = endpoint->group.family;
+    struct sockaddr_storage to;
+    socklen_t length = hd_sockaddr_make(&endpoint->group, endpoint->port, interface->index, &to);
+    int fd = hd_socket_open(family);
+
+    if (fd < 0)
+        return fd;
+    if (set_multicast_interface(fd, family, interface->index) < 0 ||
+        connect(fd, (const struct sockaddr *)&to, length) < 0) {
+        close(fd);
+        return -ENETUNREACH;
+    }
+    return fd;
+}
+
+struct herald_address hd_choose_source(const struct herald_endpoint *endpoint, const struct herald_interface *interface)
+{
     struct herald_peer own = { .address.family = HERALD_FAMILY_NONE };
     struct sockaddr_storage address;
-    socklen_t length = hd_sockaddr_make(&endpoint->group, endpoint->port, interface->index, &address);
+    socklen_t length = sizeof(address);
     int fd;
 
-    if (interface->loopback && family == HERALD_FAMILY_IPV4)
+    if (interface->loopback && endpoint->group.family == HERALD_FAMILY_IPV4)
         return interface->ipv4;
     if (interface->loopback) /* there may be no route yet that a connected socket could follow */
         return (struct herald_address){ HERALD_FAMILY_IPV6, { [15] = 1 } };
-    fd = hd_socket_open(family);
-    if (fd < 0)
-        return own.address;
-    /* A connected socket has the source address that the kernel would use; this one never sends. */
-    if (set_multicast_interface(fd, family, interface->index) == 0 &&
-        connect(fd, (const struct sockaddr *)&address, length) == 0) {
-        length = sizeof(address);
-        if (getsockname(fd, (struct sockaddr *)&address, &length) == 0)
-            hd_peer_from_sockaddr((const struct sockaddr *)&address, &own);
-    }
-    close(fd);
+    fd = open_probe(endpoint, interface);
+    if (fd >= 0 && getsockname(fd, (struct sockaddr *)&address, &length) == 0)
+        hd_peer_from_sockaddr((const struct sockaddr *)&address, &own);
+    if (fd >= 0)
+        close(fd);
     if (is_unspecified(&own.address))
         own.address = (struct herald_address){ .family = HERALD_FAMILY_NONE };
     return own.address;
+}
+
+size_t hd_choose_mtu(const struct herald_endpoint *endpoint, const struct herald_interface *interface)
+{
+    bool ipv6 = endpoint->group.family == HERALD_FAMILY_IPV6;
+    int fd = open_probe(endpoint, interface);
+    int mtu_bytes = 0;
+    socklen_t length = sizeof(mtu_bytes);
+
+    if (fd < 0)
+        return interface->mtu_bytes;
+    if (getsockopt(fd, ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, ipv6 ? IPV6_MTU : IP_MTU, &mtu_bytes, &length) < 0)
+        mtu_bytes = 0;
+    close(fd);
+    return mtu_bytes > 0 ? (size_t)mtu_bytes : interface->mtu_bytes;
 }

@@ -16,4 +16,7 @@ int hd_choose_interface(const struct herald_sender_config *config, const struct 
 struct herald_address hd_choose_source(const struct herald_endpoint *endpoint,
                                        const struct herald_interface *interface);
 
+/* The largest IP packet to the group on that interface at the moment: by the route if it says less than the device. */
+size_t hd_choose_mtu(const struct herald_endpoint *endpoint, const struct herald_interface *interface);
+
 #endif

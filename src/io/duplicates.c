@@ -60,7 +60,7 @@ static uint64_t hash_flow(const struct hd_duplicates *filter, const struct heral
 }
 
 /* The entry of that hash; a new one in place of a free one, or of the one delivered longest ago. */
-static struct entry *find_entry(struct hd_duplicates *filter, uint64_t hash)
+static struct entry *find_entry(struct hd_duplicates *filter, uint64_t hash, uint64_t time_ns)
 {
     struct set *set = &filter->sets[hash % SETS];
     size_t oldest = 0;
@@ -69,7 +69,8 @@ static struct entry *find_entry(struct hd_duplicates *filter, uint64_t hash)
         if (set->hashes[i] == hash)
             return &set->entries[i];
     for (size_t i = 1; i < WAYS; i++)
-        if (set->entries[i].delivered_ns < set->entries[oldest].delivered_ns)
+        /* Unsigned: what a clock that was set back left in the future counts as oldest of all. */
+        if (time_ns - set->entries[i].delivered_ns > time_ns - set->entries[oldest].delivered_ns)
             oldest = i;
     set->hashes[oldest] = hash;
     set->entries[oldest] = (struct entry){ 0 };
@@ -90,7 +91,7 @@ static uint32_t count_arrival(struct entry *entry, uint32_t interface_index)
 
 static bool is_duplicate(struct hd_duplicates *filter, uint64_t hash, uint32_t interface_index, uint64_t time_ns)
 {
-    struct entry *entry = find_entry(filter, hash);
+    struct entry *entry = find_entry(filter, hash, time_ns);
     uint32_t arrivals;
 
     /* Unsigned: a clock that was set back makes the difference huge, and the entry stale. */

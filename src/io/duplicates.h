@@ -4,7 +4,9 @@
  *
  * A datagram is recognised by a hash of its payload, source and group. For each hash it is counted how often it
  * came in by each interface: the n-th arrival on an interface is a duplicate if n have been delivered already. So a
- * sender may repeat a message as often as it likes, and a copy that one interface loses is taken from the other.
+ * sender may repeat a message as often as it likes, and what one interface loses is taken from the other. (Equal
+ * messages closer together than the window are the exception: where the other interface has lost one before, one is
+ * lost.)
  */
 #ifndef IO_DUPLICATES_H
 #define IO_DUPLICATES_H

@@ -5,7 +5,9 @@
 #include "sockopt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -126,13 +128,34 @@ static int open_socket(struct hd_channel *channel, uint32_t interface_index, str
     socket->epoll_fd = plan->epoll_fd;
     socket->interface_index = interface_index;
     socket->fd = hd_socket_open(hd_channel_group(channel)->family);
-    r = socket->fd < 0 ? socket->fd : set_up_socket(socket, plan);
+    r = socket->fd;
+    if (r >= plan->descriptor_max)
+        r = -EMFILE;
+    if (r >= 0)
+        r = set_up_socket(socket, plan);
     if (r < 0) {
         free_socket(socket);
         return r;
     }
     *ret_socket = socket;
     return 0;
+}
+
+/* Switched off there, the kernel still joins, and then drops all that comes. */
+static bool ipv6_is_off(const struct herald_interface *interface)
+{
+    char path[64 + HERALD_INTERFACE_NAME_BYTES];
+    char value = '0';
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", interface->name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false; /* not known; joining will tell */
+    if (read(fd, &value, 1) != 1)
+        value = '0';
+    close(fd);
+    return value == '1';
 }
 
 /* ---- joining --------------------------------------------------------------------------------- */
@@ -230,10 +253,13 @@ static int join_sources(struct hd_channel *channel, const struct herald_interfac
 int hd_membership_join(struct hd_channel *channel, const struct herald_interface *interface, bool all,
                        struct hd_socket_plan *plan, struct herald_error *error)
 {
+    bool ipv6 = hd_channel_group(channel)->family == HERALD_FAMILY_IPV6;
     struct hd_socket *list = NULL;
     int opened = 0;
     int r;
 
+    if (ipv6 && ipv6_is_off(interface))
+        return fail_join(channel, interface, -ENODEV, error);
     if (wants_any_source(channel, interface, all)) {
         r = open_socket(channel, interface->index, plan, &list);
         if (r == 0)
@@ -241,6 +267,8 @@ int hd_membership_join(struct hd_channel *channel, const struct herald_interface
     } else {
         r = join_sources(channel, interface, all, plan, &list);
     }
+    if (ipv6 && r == -EINVAL) /* what the kernel says of an interface that has no IPv6 at all */
+        r = -ENODEV;
     while (list != NULL) {
         struct hd_socket *next = list->next;
 

@@ -31,6 +31,7 @@ struct hd_socket_plan {
     int epoll_fd; /* each socket is added to it with itself as data.ptr */
     size_t receive_buffer_bytes;
     bool gro;
+    int descriptor_max;   /* descriptors from here on are left to the rest of the process */
     size_t granted_bytes; /* filled in: what the last socket got */
 };
 

@@ -35,6 +35,23 @@ static int check_endpoint(const struct herald_endpoint *endpoint, bool interface
     return 0;
 }
 
+/* Looks a name up, unless the endpoint before had the same: asking the kernel for each of thousands takes seconds. */
+static int resolve_interface(struct herald_endpoint *endpoint, const struct herald_endpoint *before,
+                             const struct herald_endpoint *before_resolved, struct herald_error *error)
+{
+    struct herald_interface interface;
+    int r;
+
+    if (before != NULL && strcmp(before->interface, endpoint->interface) == 0) {
+        memcpy(endpoint->interface, before_resolved->interface, sizeof(endpoint->interface));
+        return 0;
+    }
+    r = herald_interface_find(endpoint->interface, &interface, error);
+    if (r == 0)
+        memcpy(endpoint->interface, interface.name, sizeof(endpoint->interface));
+    return r;
+}
+
 /*
  * Checks the endpoints and copies them, with their interfaces by the names that the kernel uses: they may have been
  * given by index or by an alternative name. @return 0 with a list to be freed; -errno with *error filled.
@@ -51,15 +68,11 @@ static int resolve_endpoints(const struct herald_receiver_config *config, struct
     if (endpoints == NULL)
         return herald_error_set(error, -ENOMEM, "out of memory");
     for (size_t i = 0; i < config->endpoint_count && r == 0; i++) {
-        struct herald_interface interface;
-
         endpoints[i] = config->endpoints[i];
         r = check_endpoint(&endpoints[i], config->interface_count > 0, error);
-        if (r == 0 && endpoints[i].interface[0] != '\0') {
-            r = herald_interface_find(endpoints[i].interface, &interface, error);
-            if (r == 0)
-                memcpy(endpoints[i].interface, interface.name, sizeof(interface.name));
-        }
+        if (r == 0 && endpoints[i].interface[0] != '\0')
+            r = resolve_interface(&endpoints[i], i > 0 ? &config->endpoints[i - 1] : NULL,
+                                  i > 0 ? &endpoints[i - 1] : NULL, error);
     }
     if (r < 0)
         free(endpoints);
@@ -134,10 +147,14 @@ static int open_receiver(struct herald_receiver *receiver, const struct herald_r
                                                                            : RECEIVE_BUFFER_BYTES;
     r = allocate_parts(receiver, config, endpoints);
     free(endpoints);
-    if (r < 0 || (r = hd_replies_open(&receiver->replies, &receiver->channels)) < 0)
+    if (r < 0)
         return herald_error_set(error, r, "cannot listen: %s", strerror(-r));
-    r = watch_interfaces(receiver, error);
-    return r < 0 ? r : hd_attachments_start(receiver, error);
+    if ((r = watch_interfaces(receiver, error)) < 0 || (r = hd_attachments_check(receiver, error)) < 0)
+        return r;
+    r = hd_replies_open(&receiver->replies, &receiver->channels); /* before the groups' sockets take the ports */
+    if (r < 0)
+        return herald_error_set(error, r, "cannot open a socket to answer from: %s", strerror(-r));
+    return hd_attachments_start(receiver, error);
 }
 
 int herald_receiver_new(herald_receiver **ret_receiver, const struct herald_receiver_config *config,
@@ -149,6 +166,7 @@ int herald_receiver_new(herald_receiver **ret_receiver, const struct herald_rece
     if (receiver == NULL)
         return herald_error_set(error, -ENOMEM, "out of memory");
     receiver->epoll_fd = -1;
+    receiver->watch_retry_ns = HERALD_NEVER;
     r = open_receiver(receiver, config, error);
     if (r < 0) {
         herald_receiver_free(receiver);

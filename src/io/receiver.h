@@ -34,6 +34,8 @@ struct herald_receiver {
     struct hd_replies replies;
     herald_interface_watch *watch;
 
+    uint64_t watch_retry_ns; /* when the watch is read again that had no memory or descriptor; HERALD_NEVER */
+
     struct hd_attachment *attachments;
     size_t attachment_count;
     struct herald_receiver_event *events; /* not taken yet, oldest first */
@@ -52,6 +54,9 @@ struct herald_receiver {
     struct herald_receiver_stats stats;
     uint64_t closed_drops; /* of sockets that are closed */
 };
+
+/* Whether the process may have as many descriptors as this takes. @return 0; -EMFILE with *error filled. */
+int hd_attachments_check(struct herald_receiver *receiver, struct herald_error *error);
 
 /* Joins what is wanted on every interface there is now. @return 0; -errno with *error if nothing could be joined. */
 int hd_attachments_start(struct herald_receiver *receiver, struct herald_error *error);

@@ -21,16 +21,18 @@ static void refuse_input(int fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-/*
- * Binding without SO_REUSEADDR fails while any socket of this host has the port: then a free port is taken, at once and
- * for good, or another program might get the same one by the time of the first answer.
- */
-static int open_reply_socket(enum herald_family family, uint16_t port)
+static int bind_port(int fd, const struct herald_address *address, uint16_t port)
 {
-    struct herald_address any = { .family = family };
     struct sockaddr_storage own;
+    socklen_t length = hd_sockaddr_make(address, port, 0, &own);
+
+    return bind(fd, (const struct sockaddr *)&own, length) < 0 ? -errno : 0;
+}
+
+/* A socket that sends only: it takes no part in the delivery of any group. */
+static int open_mute_socket(enum herald_family family)
+{
     int fd = hd_socket_open(family);
-    socklen_t length;
 
     if (fd < 0)
         return fd;
@@ -39,14 +41,45 @@ static int open_reply_socket(enum herald_family family, uint16_t port)
         (void)hd_socket_set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
     else
         (void)hd_socket_set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
-    length = hd_sockaddr_make(&any, port, 0, &own);
-    if (bind(fd, (const struct sockaddr *)&own, length) == 0) {
-        /* From here on the groups' own sockets may have the port too. */
+    return fd;
+}
+
+/*
+ * Takes the port for a socket that is bound to a multicast address it has not joined: unlike one bound to any address
+ * it takes no unicast away from other programs on the port. Binding `guard` without SO_REUSEADDR succeeds only while no
+ * socket of this host has the port, and keeps it so until the other one is bound. @return whether it has the port now.
+ */
+static bool take_port(int fd, const struct herald_address *group, uint16_t port)
+{
+    const struct herald_address any = { .family = group->family };
+    struct herald_address quiet = *group;
+    int guard = open_mute_socket(group->family);
+    bool taken = false;
+
+    if (guard < 0)
+        return false;
+    /* A link-local group would tie the socket to one interface; any other that it does not join will do. */
+    if (herald_address_needs_zone(group))
+        quiet.bytes[1] = (uint8_t)((group->bytes[1] & 0xf0) | 0x05);
+    if (bind_port(guard, &any, port) == 0) {
+        (void)hd_socket_set_int(guard, SOL_SOCKET, SO_REUSEADDR, 1);
         (void)hd_socket_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-        return fd;
+        taken = bind_port(fd, &quiet, port) == 0;
+        (void)hd_socket_set_int(fd, SOL_SOCKET, SO_REUSEADDR, taken);
     }
-    length = hd_sockaddr_make(&any, 0, 0, &own);
-    (void)bind(fd, (const struct sockaddr *)&own, length);
+    close(guard);
+    return taken;
+}
+
+static int open_reply_socket(const struct herald_address *group, uint16_t port)
+{
+    const struct herald_address any = { .family = group->family };
+    int fd = open_mute_socket(group->family);
+
+    /* Without the port a free one is taken at once and for good: by the time of the first answer another program might
+       get the same. */
+    if (fd >= 0 && !take_port(fd, group, port))
+        (void)bind_port(fd, &any, 0);
     return fd;
 }
 
@@ -58,7 +91,7 @@ static const struct hd_reply_socket *find(const struct hd_replies *replies, enum
     return NULL;
 }
 
-static int add(struct hd_replies *replies, enum herald_family family, uint16_t port)
+static int add(struct hd_replies *replies, const struct herald_address *group, uint16_t port)
 {
     struct hd_reply_socket *grown = realloc(replies->sockets, (replies->count + 1) * sizeof(*grown));
     int fd;
@@ -66,12 +99,12 @@ static int add(struct hd_replies *replies, enum herald_family family, uint16_t p
     if (grown == NULL)
         return -ENOMEM;
     replies->sockets = grown;
-    fd = open_reply_socket(family, port);
+    fd = open_reply_socket(group, port);
     if (fd == -EAFNOSUPPORT)
         return 0; /* no IPv6 here: nothing of it will come in to be answered */
     if (fd < 0)
         return fd;
-    grown[replies->count++] = (struct hd_reply_socket){ .family = family, .port = port, .fd = fd };
+    grown[replies->count++] = (struct hd_reply_socket){ .family = group->family, .port = port, .fd = fd };
     return 0;
 }
 
@@ -81,11 +114,11 @@ int hd_replies_open(struct hd_replies *ret_replies, const struct hd_channels *ch
     int r = 0;
 
     for (size_t i = 0; i < channels->count && r == 0; i++) {
-        enum herald_family family = hd_channel_group(&channels->list[i])->family;
+        const struct herald_address *group = hd_channel_group(&channels->list[i]);
         uint16_t port = hd_channel_port(&channels->list[i]);
 
-        if (find(&replies, family, port) == NULL)
-            r = add(&replies, family, port);
+        if (find(&replies, group->family, port) == NULL)
+            r = add(&replies, group, port);
     }
     if (r < 0) {
         hd_replies_close(&replies);
@@ -101,6 +134,21 @@ void hd_replies_close(struct hd_replies *replies)
         close(replies->sockets[i].fd);
     free(replies->sockets);
     *replies = (struct hd_replies){ 0 };
+}
+
+/*
+ * Whether a datagram can really have come from there. A forged source of 0.0.0.0 or :: would have the answer go to
+ * this host's own services, even to those that only listen on loopback.
+ */
+static bool is_believable(const struct herald_peer *peer)
+{
+    enum { LOOPBACK_INDEX = 1 }; /* lo has it in every network namespace */
+    const struct herald_address unspecified = { .family = peer->address.family };
+    bool local = herald_address_equal(&peer->address, &unspecified) || hd_address_is_loopback(&peer->address);
+
+    if (peer->port == 0 || herald_address_is_multicast(&peer->address))
+        return false;
+    return !local || peer->interface_index == LOOPBACK_INDEX;
 }
 
 /* `interface_index` 0: by the routing table. */
@@ -143,7 +191,9 @@ int hd_replies_send(const struct hd_replies *replies, const struct herald_peer *
     int r;
 
     herald_peer_format(to, NULL, text, sizeof(text));
-    if (from == NULL || to->port == 0)
+    if (!is_believable(to))
+        return herald_error_set(error, -EINVAL, "did not answer %s: that source is forged", text);
+    if (from == NULL)
         return herald_error_set(error, -EINVAL, "cannot answer %s: not a sender to one of the groups", text);
     r = send_by(from->fd, to, 0, payload, size_bytes);
     /* Whoever is on the same LAN can be reached without a route too: by the interface that brought the question. */

@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of the library know of a sender beyond its public face. */
+/* A sender from inside: sender.c opens it and takes answers, transmit.c sends. */
 #ifndef IO_SENDER_H
 #define IO_SENDER_H
 
+#include "batch.h"
+
 #include <herald/socket.h>
+
+#include <sys/socket.h>
+
+enum {
+    HD_IPV4_UDP_HEADER_BYTES = 20 + 8,
+    HD_IPV6_UDP_HEADER_BYTES = 40 + 8,
+};
+
+struct herald_sender {
+    int fd;
+    bool gso_allowed; /* by the config, and not refused by the kernel so far */
+    bool fragment;
+    size_t udp_max_bytes;
+    struct herald_endpoint endpoint;
+    struct sockaddr_storage to;
+    socklen_t to_length;
+    uint64_t called_ns;      /* CLOCK_REALTIME just before the last single datagram went out; 0: none did */
+    uint64_t kernel_sent_ns; /* the kernel's transmit timestamp of it; 0 while there is none */
+    struct hd_batch *batch;
+    struct herald_sender_facts facts;
+    struct herald_sender_stats stats;
+};
 
 /*
  * CLOCK_REALTIME just before the last single datagram was handed to the kernel: no answer to it is older. (Members on
@@ -11,5 +35,11 @@
  * 0 if none was sent.
  */
 uint64_t hd_sender_called_ns(const herald_sender *sender);
+
+/* Asks the kernel anew how large an unfragmented datagram to the group may be: MTUs change. */
+void hd_sender_refresh_payload_max(herald_sender *sender);
+
+/* Clears transmit timestamps away that nobody asked for: they would keep the descriptor in an error state. */
+void hd_sender_clear_timestamps(herald_sender *sender);
 
 #endif

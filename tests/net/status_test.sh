@@ -85,9 +85,7 @@ is 'the next listener works' $status 0
 # ---- a reader that has stopped must not keep Ctrl-C and --for from working
 
 mkfifo "$T/stalled"
-sleep 600 <"$T/stalled" &
-reader=$!
-exec 9>"$T/stalled"
+exec 9<>"$T/stalled" # its reading end is open, and nobody reads
 for end in 'interrupt' 'for'; do
     limit=()
     [ $end = for ] && limit=(--for 3s)
@@ -100,8 +98,6 @@ for end in 'interrupt' 'for'; do
     like 'which is said' stalled.err 'nobody reads it'
 done
 exec 9>&-
-kill $reader
-wait $reader 2>/dev/null
 
 # ---- what waits for --exec at the end is counted
 listen backlog A 239.1.2.3:10000 --exec 'sleep 600' --exec-timeout 600s

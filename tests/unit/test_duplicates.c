@@ -172,6 +172,20 @@ static void many_datagrams_at_once_are_all_recognised(void **state)
         }
 }
 
+static void what_a_clock_set_back_left_in_the_future_makes_room(void **state)
+{
+    uint8_t buffer[4];
+
+    (void)state;
+    for (uint32_t i = 0; i < 200000; i++) {
+        struct herald_run run = make_run(buffer, 4, 4, 1, 3600000 * MS);
+
+        memcpy(buffer, &i, 4);
+        hd_duplicates_filter(filter, &run, buffer);
+    }
+    many_datagrams_at_once_are_all_recognised(state);
+}
+
 int main(void)
 {
 #define FILTER_TEST(test) cmocka_unit_test_setup_teardown(test, open_filter, close_filter)
@@ -186,6 +200,7 @@ int main(void)
         FILTER_TEST(a_run_of_copies_vanishes_and_so_does_an_empty_copy),
         FILTER_TEST(more_interfaces_than_are_remembered_still_bring_only_copies),
         FILTER_TEST(many_datagrams_at_once_are_all_recognised),
+        FILTER_TEST(what_a_clock_set_back_left_in_the_future_makes_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
