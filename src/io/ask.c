@@ -15,6 +15,7 @@
 
 enum {
     /* What one herald_ask_process() takes in at most; the rest stays in the sockets for the next one. */
+    CHATTER_WAITS = 10, /* see prolong() */
     QUEUE_RESPONSES_MAX = 16384,
     QUEUE_BYTES_MAX = 4 * 1024 * 1024,
 };
@@ -36,8 +37,9 @@ struct herald_ask {
     struct herald_ask_config config;
     int epoll_fd; /* -1 with a single sender */
     struct participant *participants;
-    uint64_t end_ns;   /* config.limit_ns after the start, or HERALD_NEVER */
-    uint64_t quiet_ns; /* when the wait is over if nothing more comes */
+    uint64_t end_ns;         /* config.limit_ns after the start, or HERALD_NEVER */
+    uint64_t quiet_ns;       /* when the wait is over if nothing more comes */
+    uint64_t chatter_end_ns; /* until when answers of those who have answered already prolong the wait */
     uint32_t attempts;
     bool over;
     struct hd_responders responders;
@@ -54,6 +56,21 @@ struct herald_ask {
 static uint64_t later(uint64_t now_ns, uint64_t after_ns)
 {
     return after_ns > HERALD_NEVER - now_ns ? HERALD_NEVER : now_ns + after_ns;
+}
+
+/*
+ * Somebody answered: the wait begins anew. Who has answered before may prolong it too, with the rest of a long answer,
+ * but not for ever.
+ */
+static void prolong(struct herald_ask *ask, uint64_t now_ns, bool is_new)
+{
+    uint64_t quiet_ns = later(now_ns, ask->config.wait_ns);
+
+    if (is_new)
+        ask->chatter_end_ns = later(now_ns, ask->config.wait_ns > HERALD_NEVER / CHATTER_WAITS
+                                                ? HERALD_NEVER
+                                                : ask->config.wait_ns * CHATTER_WAITS);
+    ask->quiet_ns = quiet_ns < ask->chatter_end_ns ? quiet_ns : ask->chatter_end_ns;
 }
 
 /* Sends once on every sender. @return 0 if it went out anywhere; else the first failure. */
@@ -80,7 +97,7 @@ static int send_everywhere(struct herald_ask *ask, uint64_t now_ns, struct heral
             first_failure = r;
     }
     ask->attempts++;
-    ask->quiet_ns = later(now_ns, ask->config.wait_ns);
+    prolong(ask, now_ns, true);
     return sent > 0 ? 0 : first_failure;
 }
 
@@ -254,6 +271,7 @@ static int drain(struct herald_ask *ask, size_t sender_index, uint64_t now_ns)
     for (int round = 0; round < ROUNDS_MAX && !queue_is_full(ask) && !has_all_expected(ask); round++) {
         struct herald_run runs[HERALD_RUNS_MAX];
         size_t queued = ask->queue_count;
+        uint32_t responders = ask->responders.count;
         int n = herald_sender_receive(ask->participants[sender_index].sender, runs, HERALD_RUNS_MAX);
 
         for (int i = 0; i < n; i++) {
@@ -263,7 +281,7 @@ static int drain(struct herald_ask *ask, size_t sender_index, uint64_t now_ns)
                 return r;
         }
         if (ask->queue_count > queued)
-            ask->quiet_ns = later(now_ns, ask->config.wait_ns);
+            prolong(ask, now_ns, ask->responders.count > responders);
         if (n < HERALD_RUNS_MAX)
             return n < 0 ? n : 1;
     }

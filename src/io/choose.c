@@ -2,6 +2,7 @@
 #include "choose.h"
 
 #include "address.h"
+#include "ipv6.h"
 #include "route.h"
 #include "sockopt.h"
 
@@ -131,6 +132,8 @@ int hd_choose_interface(const struct herald_sender_config *config, const struct 
         herald_error_set(error, r = -ENETDOWN, "interface %s is down", facts->interface.name);
         herald_error_advise(error, "ip link set %s up", facts->interface.name);
     }
+    if (r == 0 && config->endpoint.group.family == HERALD_FAMILY_IPV6 && hd_ipv6_is_off(facts->interface.name))
+        r = hd_ipv6_fail_off(error, -ENETDOWN, facts->interface.name);
     return r;
 }
 

@@ -2,12 +2,11 @@
 #include "membership.h"
 
 #include "address.h"
+#include "ipv6.h"
 #include "sockopt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -141,23 +140,6 @@ static int open_socket(struct hd_channel *channel, uint32_t interface_index, str
     return 0;
 }
 
-/* Switched off there, the kernel still joins, and then drops all that comes. */
-static bool ipv6_is_off(const struct herald_interface *interface)
-{
-    char path[64 + HERALD_INTERFACE_NAME_BYTES];
-    char value = '0';
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", interface->name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false; /* not known; joining will tell */
-    if (read(fd, &value, 1) != 1)
-        value = '0';
-    close(fd);
-    return value == '1';
-}
-
 /* ---- joining --------------------------------------------------------------------------------- */
 
 static int fail_join(const struct hd_channel *channel, const struct herald_interface *interface, int code,
@@ -258,8 +240,8 @@ int hd_membership_join(struct hd_channel *channel, const struct herald_interface
     int opened = 0;
     int r;
 
-    if (ipv6 && ipv6_is_off(interface))
-        return fail_join(channel, interface, -ENODEV, error);
+    if (ipv6 && hd_ipv6_is_off(interface->name))
+        return hd_ipv6_fail_off(error, -ENODEV, interface->name);
     if (wants_any_source(channel, interface, all)) {
         r = open_socket(channel, interface->index, plan, &list);
         if (r == 0)

@@ -183,6 +183,43 @@ static int send_by(int fd, const struct herald_peer *to, uint32_t interface_inde
     return sendmsg(fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
+/*
+ * The send buffer is full of answers to hosts that do not exist: forged sources, for which ARP is asked for seconds. They
+ * must not keep honest ones from their answers, so these go out from a socket, and a port, of their own.
+ */
+static int send_aside(const struct herald_peer *to, const void *payload, size_t size_bytes)
+{
+    int fd = open_mute_socket(to->address.family);
+    int r = fd;
+
+    if (fd >= 0) {
+        r = send_by(fd, to, 0, payload, size_bytes);
+        close(fd);
+    }
+    return r;
+}
+
+static int fail_reply(const struct herald_peer *to, int code, size_t size_bytes, struct herald_error *error)
+{
+    char text[HERALD_ENDPOINT_TEXT_BYTES];
+    char address[HERALD_ADDRESS_TEXT_BYTES];
+
+    herald_peer_format(to, NULL, text, sizeof(text));
+    herald_address_format(&to->address, address, sizeof(address));
+    if (code == -EPERM) {
+        herald_error_set(error, code, "a firewall on this host forbids answering %s", text);
+        herald_error_advise(error, "nft list ruleset");
+    } else if (code == -ENETUNREACH || code == -EHOSTUNREACH) {
+        herald_error_set(error, code, "cannot answer %s: there is no route to it", text);
+        herald_error_advise(error, "ip route get %s", address);
+    } else if (code == -EMSGSIZE) {
+        herald_error_set(error, code, "cannot answer %s: %zu bytes are too many for one datagram", text, size_bytes);
+    } else {
+        herald_error_set(error, code, "cannot answer %s: %s", text, strerror(-code));
+    }
+    return code;
+}
+
 int hd_replies_send(const struct hd_replies *replies, const struct herald_peer *to, uint16_t port, const void *payload,
                     size_t size_bytes, struct herald_error *error)
 {
@@ -200,16 +237,7 @@ int hd_replies_send(const struct hd_replies *replies, const struct herald_peer *
     if ((r == -ENETUNREACH || r == -EHOSTUNREACH) && to->address.family == HERALD_FAMILY_IPV4 &&
         to->interface_index != 0)
         r = send_by(from->fd, to, to->interface_index, payload, size_bytes);
-    if (r == -EPERM) {
-        herald_error_set(error, r, "a firewall on this host forbids answering %s", text);
-        herald_error_advise(error, "nft list ruleset");
-    } else if (r == -ENETUNREACH || r == -EHOSTUNREACH) {
-        herald_error_set(error, r, "cannot answer %s: there is no route to it", text);
-        herald_error_advise(error, "ip route get to that address");
-    } else if (r == -EMSGSIZE) {
-        herald_error_set(error, r, "cannot answer %s: %zu bytes are too many for one datagram", text, size_bytes);
-    } else if (r < 0) {
-        herald_error_set(error, r, "cannot answer %s: %s", text, strerror(-r));
-    }
-    return r;
+    if (r == -EAGAIN)
+        r = send_aside(to, payload, size_bytes);
+    return r < 0 ? fail_reply(to, r, size_bytes, error) : 0;
 }

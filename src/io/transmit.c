@@ -89,6 +89,10 @@ static int fail_send(struct herald_sender *sender, size_t size_bytes, int code, 
         else
             herald_error_advise(error, "another interface with -i, or a route to the group");
         return code;
+    case -EINVAL: /* a source address that this interface must not send from, such as 127.0.0.1 */
+        herald_error_set(error, code, "the kernel refuses to send from the source address on %s", name);
+        herald_error_advise(error, "ip address show dev %s", name);
+        return code;
     case -EADDRNOTAVAIL:
         herald_error_set(error, code, "interface %s has no address to send from", name);
         herald_error_advise(error, "ip address show dev %s", name);

@@ -143,13 +143,18 @@ static void an_interface_without_ipv6_is_named(void **state)
 {
     struct herald_endpoint where = endpoint("[ff15::7]:10000");
     struct herald_receiver_config config = { .endpoints = &where, .endpoint_count = 1 };
+    struct herald_sender_config send = { .endpoint = where, .interface = "lo" };
     herald_receiver *receiver = NULL;
+    herald_sender *sender = NULL;
     struct herald_error error;
 
     (void)state;
     write_file("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "1");
     assert_int_equal(herald_receiver_new(&receiver, &config, &error), -ENODEV);
-    assert_string_equal(error.cause, "interface lo cannot do IPv6 multicast");
+    assert_string_equal(error.cause, "IPv6 is switched off on lo");
+    assert_int_equal(herald_sender_new(&sender, &send, &error), -ENETDOWN);
+    assert_string_equal(error.cause, "IPv6 is switched off on lo");
+    assert_string_equal(error.advice, "sysctl -w net.ipv6.conf.lo.disable_ipv6=0");
     write_file("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "0");
     assert_int_equal(herald_receiver_new(&receiver, &config, &error), 0);
     herald_receiver_free(receiver);
@@ -207,6 +212,25 @@ static void forged_sources_are_not_answered(void **state)
     herald_receiver_free(receiver);
 }
 
+/* Thousands of answers that wait for ARP fill the send buffer; who really is there must get his all the same. */
+static void forged_hosts_do_not_silence_the_answers(void **state)
+{
+    struct herald_peer host;
+    herald_receiver *receiver;
+
+    (void)state;
+    run_command("ip link add veth0 type veth peer name veth1 && ip link set veth0 up && ip link set veth1 up");
+    run_command("ip address add 10.9.0.1/24 dev veth0");
+    receiver = open_receiver("239.1.2.3:10000", (struct herald_receiver_config){ 0 });
+    host = peer("10.9.0.2", 2);
+    for (int i = 0; i < 20000; i++) {
+        host.address.bytes[3] = (uint8_t)(2 + i % 250);
+        assert_int_equal(herald_receiver_reply(receiver, &host, 10000, "ack", 3, NULL), 0);
+    }
+    herald_receiver_free(receiver);
+    run_command("ip link del veth0");
+}
+
 static void a_program_started_later_keeps_its_unicast(void **state)
 {
     herald_receiver *receiver = open_receiver("239.1.2.3:10000", (struct herald_receiver_config){ 0 });
@@ -226,6 +250,37 @@ static void a_program_started_later_keeps_its_unicast(void **state)
     assert_int_equal(recv(program, &byte, 1, 0), 1);
     close(client);
     close(program);
+    herald_receiver_free(receiver);
+}
+
+static void one_who_repeats_himself_for_ever_does_not_keep_the_question_open(void **state)
+{
+    herald_receiver *receiver = open_receiver("239.1.2.3:10000", (struct herald_receiver_config){ 0 });
+    herald_sender *sender = open_sender("239.1.2.3:10000", (struct herald_sender_config){ 0 });
+    struct herald_ask_config config = { .senders = &sender, .sender_count = 1, .payload = "?", .size_bytes = 1 };
+    const uint64_t wait_ns = 500000000;
+    const uint64_t start_ns = 1000000000;
+    struct herald_run runs[HERALD_RUNS_MAX];
+    uint64_t now_ns = start_ns;
+    herald_ask *ask = NULL;
+
+    (void)state;
+    assert_int_equal(herald_ask_new(&ask, &config, now_ns, NULL), 0);
+    assert_int_equal(receive(receiver, runs), 1);
+    while (!herald_ask_done(ask)) {
+        struct herald_response response;
+
+        assert_true(now_ns <= start_ns + 12 * wait_ns);
+        assert_int_equal(herald_receiver_reply(receiver, &runs[0].source, 10000, "again", 5, NULL), 0);
+        wait_readable(herald_ask_fd(ask));
+        now_ns += wait_ns / 2;
+        assert_int_equal(herald_ask_process(ask, now_ns, NULL), 0);
+        while (herald_ask_next_response(ask, &response) > 0)
+            ;
+    }
+    assert_true(now_ns >= start_ns + 10 * wait_ns); /* the rest of a long answer is waited for */
+    herald_ask_free(ask);
+    herald_sender_free(sender);
     herald_receiver_free(receiver);
 }
 
@@ -261,7 +316,9 @@ int main(void)
         cmocka_unit_test(an_interface_without_ipv6_is_named),
         cmocka_unit_test(too_few_descriptors_are_told_with_the_number_needed),
         cmocka_unit_test(forged_sources_are_not_answered),
+        cmocka_unit_test(forged_hosts_do_not_silence_the_answers),
         cmocka_unit_test(a_program_started_later_keeps_its_unicast),
+        cmocka_unit_test(one_who_repeats_himself_for_ever_does_not_keep_the_question_open),
         cmocka_unit_test(a_wait_without_end_does_not_end),
     };
 

@@ -49,7 +49,7 @@ static void forged_sources_fill_no_memory_and_lock_nobody_out(void **state)
         assert_true(sources.count <= SOURCES_MAX);
     }
     assert_non_null(sources_count(&sources, &known, 1));
-    assert_true(sources.slot_count <= 4 * SOURCES_MAX);
+    assert_true(sources.slot_count <= (size_t)4 * SOURCES_MAX);
     assert_int_equal(sources.seen, 3 * SOURCES_MAX + 1);
     sources_release(&sources);
 }
