@@ -3,6 +3,7 @@
 #include "interrupt.h"
 #include "listen.h"
 #include "status.h"
+#include "words.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -27,7 +28,7 @@ static const struct option listen_options[] = {
       "how datagrams are printed: text is a line each with what is not printable escaped, hex a line of digits each, "
       "raw the payloads alone, json the same as --json" },
     { "output", 'o', "FILE", OPTION_TEXT, AT(output_path), 0, 0, NULL, NULL, "file",
-      "write the datagrams to FILE instead of standard output" },
+      "write the datagrams to FILE instead of standard output, which - is too" },
     { "exec", 0, "CMD", OPTION_TEXT, AT(exec), 0, 0, NULL, NULL, "command",
       "run CMD for each datagram, in order: the payload on its standard input, the facts in HERALD_SOURCE, "
       "HERALD_SOURCE_PORT, HERALD_GROUP, HERALD_PORT, HERALD_INTERFACE, HERALD_TTL, HERALD_SIZE and HERALD_TIME. What "
@@ -35,14 +36,17 @@ static const struct option listen_options[] = {
     { "reply-exec", 0, "CMD", OPTION_TEXT, AT(reply_exec), 0, 0, NULL, NULL, "command",
       "the same, and answer with what CMD writes to its standard output instead of the ack" },
     { "shell", 0, NULL, OPTION_FLAG, AT(shell), 0, 0, NULL, NULL, NULL,
-      "give CMD to /bin/sh -c; without it CMD is split at blanks and no shell sees it" },
+      "give CMD to /bin/sh -c; without it CMD is split at blanks and no shell sees it. Only the shell ends with a "
+      "listener that is killed by force (kill -9), not what it has started" },
     { "exec-timeout", 0, "DURATION", OPTION_DURATION, AT(exec_timeout_ns), 1000000, 86400000000000, "10s", NULL, NULL,
       "kill CMD when it takes longer" },
     { "count", 0, "N", OPTION_NUMBER, AT(count), 1, INT64_MAX, NULL, NULL, NULL, "end after N datagrams" },
     { "for", 0, "DURATION", OPTION_DURATION, AT(for_ns), 1000000, INT64_MAX, NULL, NULL, NULL,
-      "end after this time; status 4 if nothing arrived" },
+      "end after this time; status 4 if nothing arrived. What still waits for CMD then is dropped and counted; the one "
+      "that runs may end" },
     { "stats", 0, "DURATION", OPTION_DURATION, AT(stats_ns), 10000000, 86400000000000, NULL, NULL, NULL,
-      "print rate, sources and losses at this interval" },
+      "print rate, sources and losses at this interval. What the kernel dropped is counted in packets of one or more "
+      "datagrams: at least so many are lost" },
     { "rcvbuf", 0, "SIZE", OPTION_SIZE, AT(receive_buffer_bytes), 2048, 1073741824, "4M", NULL, NULL,
       "ask for this much receive buffer per group and interface; the kernel may grant less, which is told" },
     { "keep-duplicates", 0, NULL, OPTION_FLAG, AT(keep_duplicates), 0, 0, NULL, NULL, NULL,
@@ -60,7 +64,7 @@ static int fail_usage(struct listener *listener, const char *cause)
 
     herald_error_set(&error, -EINVAL, "%s", cause);
     herald_error_advise(&error, "herald help listen");
-    output_error(&listener->messages, &error);
+    options_report(&listener->messages, &error, STATUS_USAGE);
     return STATUS_USAGE;
 }
 
@@ -74,7 +78,28 @@ static int check_settings(struct listener *listener)
         return fail_usage(listener, "--shell needs --exec or --reply-exec");
     if (settings->reply_exec != NULL && settings->ack != NULL)
         return fail_usage(listener, "--ack and --reply-exec do not go together: the answer is what the program writes");
+    if (settings->output_path != NULL && settings->output_path[0] == '\0')
+        return fail_usage(listener, "--output needs the name of a file; - is standard output");
     return STATUS_DONE;
+}
+
+/* What cannot be an endpoint is most likely a message, which is for the other command. */
+static void explain_operand(const struct operands *operands, size_t index, struct herald_error *error)
+{
+    const char *text = operands->items[index];
+    char endpoint[100];
+    char message[100];
+
+    if (text[0] != '\0' && strpbrk(text, ".:[") == NULL) {
+        herald_error_set(error, -EINVAL, "'%.100s' is no endpoint (GROUP:PORT)", text);
+        if (index > 0)
+            herald_error_advise(error, "herald send %s %s", words_quote(operands->items[0], endpoint, sizeof(endpoint)),
+                                words_quote(text, message, sizeof(message)));
+        else
+            herald_error_advise(error, "herald listen 239.1.2.3:10000");
+    } else if (error->advice[0] == '\0') {
+        herald_error_advise(error, "herald help listen");
+    }
 }
 
 static int parse_endpoints(struct listener *listener, const struct operands *operands)
@@ -86,7 +111,8 @@ static int parse_endpoints(struct listener *listener, const struct operands *ope
         return STATUS_FAILED;
     for (size_t i = 0; i < operands->count; i++) {
         if (herald_endpoint_parse(operands->items[i], &listener->endpoints[i], &error) < 0) {
-            output_error(&listener->messages, &error);
+            explain_operand(operands, i, &error);
+            options_report(&listener->messages, &error, STATUS_USAGE);
             return STATUS_USAGE;
         }
         listener->endpoint_count++;
@@ -105,6 +131,15 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* What is wrong with the command line is one thing, what this host cannot do another. @return the status. */
+static int fail_open(struct listener *listener, int code, const struct herald_error *error)
+{
+    int status = code == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+
+    options_report(&listener->messages, error, status);
+    return status;
+}
+
 static int open_receiver(struct listener *listener)
 {
     const struct listen_settings *settings = listener->settings;
@@ -121,9 +156,20 @@ static int open_receiver(struct listener *listener)
 
     raise_descriptor_limit();
     r = herald_receiver_new(&listener->receiver, &config, &error);
-    if (r < 0)
-        output_error(&listener->messages, &error);
-    return r == 0 ? STATUS_DONE : r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+    return r == 0 ? STATUS_DONE : fail_open(listener, r, &error);
+}
+
+static void warn_without_shell(struct listener *listener, const char *command_line)
+{
+    const char *syntax = words_shell_syntax(command_line);
+    struct herald_error error;
+
+    if (syntax == NULL)
+        return;
+    herald_error_set(&error, -EINVAL, "no shell reads '%s' in '%.150s': the program gets it as it is", syntax,
+                     command_line);
+    herald_error_advise(&error, "--shell, if a shell shall read the command");
+    output_warning(&listener->messages, &error);
 }
 
 static int open_runner(struct listener *listener)
@@ -135,7 +181,7 @@ static int open_runner(struct listener *listener)
         .reply = settings->reply_exec != NULL,
         /* What it prints must not get between datagrams or JSON objects on standard output. */
         .output_to_stderr = settings->exec != NULL &&
-                            (listener->messages.json || !(settings->no_print || settings->output_path != NULL)),
+                            (listener->messages.json || !(settings->no_print || listener->output_path != NULL)),
         .timeout_ns = settings->exec_timeout_ns,
     };
     struct herald_error error;
@@ -145,8 +191,10 @@ static int open_runner(struct listener *listener)
         return STATUS_DONE;
     r = runner_new(&listener->runner, &config, &error);
     if (r < 0)
-        output_error(&listener->messages, &error);
-    return r == 0 ? STATUS_DONE : r == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+        return fail_open(listener, r, &error);
+    if (!config.shell)
+        warn_without_shell(listener, config.command_line);
+    return STATUS_DONE;
 }
 
 static int open_output(struct listener *listener)
@@ -154,7 +202,7 @@ static int open_output(struct listener *listener)
     struct herald_error error;
 
     if (listen_open_output(listener, &error) < 0) {
-        output_error(&listener->messages, &error);
+        options_report(&listener->messages, &error, STATUS_FAILED);
         return STATUS_FAILED;
     }
     return STATUS_DONE;
@@ -166,11 +214,15 @@ static void init_listener(struct listener *listener, const struct listen_setting
 
     if (settings->format == FORMAT_JSON)
         common.json = true;
-    *listener = (struct listener){ .settings = settings, .data_end = -1 };
+    *listener = (struct listener){
+        .settings = settings,
+        .output_path = listen_output_path(settings->output_path),
+        .data_end = -1,
+    };
     output_init(&listener->messages, "herald listen", &common);
     /* In raw and hex form standard output belongs to the payloads alone: JSON messages would break them. */
     listener->data = listener->messages;
-    if (settings->output_path == NULL && (settings->format == FORMAT_RAW || settings->format == FORMAT_HEX))
+    if (listener->output_path == NULL && (settings->format == FORMAT_RAW || settings->format == FORMAT_HEX))
         listener->messages.json = false;
     sources_init(&listener->sources);
     listen_setup_answers(listener);
@@ -240,7 +292,7 @@ static uint64_t next_deadline(const struct listener *listener)
     const struct listen_settings *settings = listener->settings;
     uint64_t deadline_ns = herald_receiver_deadline(listener->receiver);
 
-    if (settings->for_ns > 0)
+    if (settings->for_ns > 0 && !listener->time_up)
         deadline_ns = earlier(deadline_ns, listener->start_ns + settings->for_ns);
     if (settings->stats_ns > 0)
         deadline_ns = earlier(deadline_ns, listener->stats_due_ns);
@@ -249,14 +301,27 @@ static uint64_t next_deadline(const struct listener *listener)
     return deadline_ns;
 }
 
-static void wait_for_something(const struct listener *listener, int interrupt_fd)
+/* The output whose reader ends the listener when it goes: the one that datagrams or JSON objects are written to. */
+static struct output *watched_output(struct listener *listener)
 {
-    struct pollfd fds[4] = {
+    bool silent = listener->settings->no_print || listener->data.data_is_file;
+    struct output *output = silent ? &listener->messages : &listener->data;
+
+    if (output->write_error != 0 || output->data_is_file || (silent && !output->json))
+        return NULL;
+    return output;
+}
+
+static void wait_for_something(struct listener *listener, int interrupt_fd)
+{
+    struct output *output = watched_output(listener);
+    struct pollfd fds[5] = {
         { .fd = interrupt_fd, .events = POLLIN },
         /* Once finished, only the last programs are waited for. */
         { .fd = listener->finished ? -1 : herald_receiver_fd(listener->receiver), .events = POLLIN },
+        { .fd = output != NULL ? output->data_fd : -1, .events = 0 },
     };
-    size_t count = 2;
+    size_t count = 3;
     uint64_t now_ns = herald_clock_ns();
     uint64_t deadline_ns = next_deadline(listener);
     struct timespec timeout = { 0 };
@@ -267,7 +332,10 @@ static void wait_for_something(const struct listener *listener, int interrupt_fd
         timeout.tv_sec = (time_t)((deadline_ns - now_ns) / UINT64_C(1000000000));
         timeout.tv_nsec = (long)((deadline_ns - now_ns) % UINT64_C(1000000000));
     }
-    (void)ppoll(fds, count, deadline_ns == HERALD_NEVER ? NULL : &timeout, NULL);
+    if (ppoll(fds, count, deadline_ns == HERALD_NEVER ? NULL : &timeout, NULL) > 0 && fds[2].revents != 0) {
+        output_reader_gone(output);
+        listener->finished = true;
+    }
 }
 
 /* @return 0; -errno when the receiver is of no use any more. */
@@ -289,9 +357,28 @@ static int step(struct listener *listener)
         if (listener->stats_due_ns <= now_ns)
             listener->stats_due_ns = now_ns + settings->stats_ns;
     }
-    if (settings->for_ns > 0 && now_ns >= listener->start_ns + settings->for_ns)
-        listener->finished = true;
+    if (settings->for_ns > 0 && !listener->time_up && now_ns >= listener->start_ns + settings->for_ns) {
+        listener->finished = listener->time_up = true;
+        if (listener->runner != NULL)
+            listener->not_run += runner_drop_waiting(listener->runner);
+    }
     return r;
+}
+
+/* In JSON both write to standard output: what one of them has said about it, the other must not say again. */
+static void share_write_error(struct listener *listener)
+{
+    struct output *data = &listener->data;
+    struct output *messages = &listener->messages;
+
+    if (messages->write_error != 0)
+        listener->finished = true;
+    if (!messages->json || listener->output_path != NULL)
+        return;
+    if (data->write_error == 0)
+        data->write_error = messages->write_error;
+    else
+        messages->write_error = data->write_error;
 }
 
 static int run_loop(struct listener *listener, int interrupt_fd, bool *ret_interrupted)
@@ -306,6 +393,7 @@ static int run_loop(struct listener *listener, int interrupt_fd, bool *ret_inter
             return 0;
         }
         r = step(listener);
+        share_write_error(listener);
         if (r < 0)
             return r;
     }
@@ -325,7 +413,7 @@ static int conclude(struct listener *listener, int result, bool interrupted)
         listener->not_run += runner_unfinished(listener->runner);
     listen_report_end(listener, herald_clock_ns());
     listen_close_output(listener);
-    if (result < 0 || listener->data.write_error != 0)
+    if (result < 0 || listener->data.write_error != 0 || listener->messages.write_error != 0)
         return STATUS_FAILED;
     if (interrupted)
         return output_status(&listener->messages, STATUS_DONE);
@@ -333,8 +421,10 @@ static int conclude(struct listener *listener, int result, bool interrupted)
         listen_report_silence(listener);
         return STATUS_NOTHING;
     }
-    if (settings->count > 0 && listener->datagrams < (uint64_t)settings->count)
+    if (settings->count > 0 && listener->datagrams < (uint64_t)settings->count) {
+        listen_report_shortage(listener);
         return STATUS_NOT_EVERYONE;
+    }
     return output_status(&listener->messages, STATUS_DONE);
 }
 
@@ -398,6 +488,9 @@ const struct command command_listen = {
         "\n"
         "Only datagrams to the joined groups are printed, whatever other programs on this host have joined, and other "
         "programs may listen to the same groups and ports at the same time.\n"
+        "\n"
+        "What full receive buffers lose is told in the summary and by --stats as the kernel counts it: in packets of "
+        "one or more datagrams, so that at least so many are lost. --rcvbuf makes the buffers larger.\n"
         "\n"
         "Ctrl-C ends it with a summary. The status is 0 then; 1 when fewer than --count datagrams came within --for; 4 "
         "when none came.",

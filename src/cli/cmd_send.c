@@ -4,6 +4,7 @@
 #include "interrupt.h"
 #include "send.h"
 #include "status.h"
+#include "words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -104,29 +105,62 @@ static const struct option options[] = {
       .metavar = "N",
       .kind = OPTION_NUMBER,
       .offset = offsetof(struct send_settings, count),
-      .min = 0,
+      .min = 1,
       .max = INT64_MAX,
-      .default_text = "1",
-      .help = "send N messages and report on each; 0: until Ctrl-C" },
+      .help = "send exactly N messages; without it one, or with --interval or --rate as many as there is time for" },
     { .name = "interval",
       .metavar = "DURATION",
       .kind = OPTION_DURATION,
       .offset = offsetof(struct send_settings, interval_ns),
       .min = MS / 100,
       .max = 24 * HOUR,
-      .help = "time from one message of --count to the next; 1s if not given" },
+      .help = "time from one message to the next, 1s unless given; without --count they go on until --for or Ctrl-C" },
     { .name = "rate",
       .metavar = "RATE",
       .kind = OPTION_RATE,
       .offset = offsetof(struct send_settings, rate),
       .help =
           "stream messages back to back at this rate of payload (100mbit), of datagrams (5000pps) or without pacing "
-          "(max), until --count (above 1) or --for ends it, --expect without them, or Ctrl-C; answers are counted, not "
-          "shown" },
+          "(max), until --count or --for ends it, --expect without them, or Ctrl-C; answers are counted, not shown" },
     { .name = NULL },
 };
 
 /* ---- before anything is opened --------------------------------------------------------------- */
+
+/* A library's cause quotes strange characters in a way of its own, which would be escaped again when it is printed. */
+static bool is_plain(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text < 0x20 || *text > 0x7e)
+            return false;
+    }
+    return true;
+}
+
+static int parse_endpoint(const struct operands *operands, struct herald_endpoint *endpoint, struct herald_error *error)
+{
+    const char *text = operands->items[0];
+    const char *message = operands->count > 1 ? operands->items[1] : NULL;
+    int result = herald_endpoint_parse(text, endpoint, error);
+    struct herald_endpoint other;
+    char word[128];
+    char ep[128];
+
+    if (result < 0 && message != NULL && herald_endpoint_parse(message, &other, NULL) >= 0) {
+        (void)herald_error_set(error, result, "'%.64s' is not an endpoint: EP comes first, then MESSAGE", text);
+        herald_error_advise(error, "herald send %s %s", words_quote(message, ep, sizeof ep),
+                            strlen(text) < 64 && is_plain(text) ? words_quote(text, word, sizeof word) : "MESSAGE");
+    } else if (result < 0 && !is_plain(text)) {
+        (void)herald_error_set(error, result, "'%.64s' is not an endpoint", text);
+    }
+    return result;
+}
+
+/* The largest message that any datagram to that group can carry. */
+static size_t payload_max(const struct herald_endpoint *endpoint)
+{
+    return endpoint->group.family == HERALD_FAMILY_IPV6 ? HERALD_PAYLOAD_MAX_IPV6_BYTES : HERALD_PAYLOAD_MAX_IPV4_BYTES;
+}
 
 static int parse_source(struct send *send, struct herald_error *error)
 {
@@ -166,12 +200,12 @@ static int check_rate(const struct send *send, struct herald_error *error)
 
 static int prepare(struct send *send, const struct operands *operands, struct herald_error *error)
 {
-    int result = herald_endpoint_parse(operands->items[0], &send->endpoint, error);
+    int result = parse_endpoint(operands, &send->endpoint, error);
 
     if (result >= 0)
         result = parse_source(send, error);
     if (result >= 0)
-        result = send_payload_read(send->settings, operands, &send->payload, error);
+        result = send_payload_read(send->settings, operands, payload_max(&send->endpoint), &send->payload, error);
     if (result >= 0)
         result = check_rate(send, error);
     if (result >= 0)
@@ -186,6 +220,14 @@ static int prepare(struct send *send, const struct operands *operands, struct he
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
+
+/* --count says it; otherwise who repeats does so until something else ends it. */
+static uint64_t messages_max(const struct send_settings *settings)
+{
+    if (settings->count > 0)
+        return (uint64_t)settings->count;
+    return settings->interval_ns > 0 || settings->rate.kind != RATE_NONE ? UINT64_MAX : 1;
+}
 
 static int send_all(struct send *send)
 {
@@ -214,11 +256,14 @@ static int run(const void *settings, const struct operands *operands)
 
     send.totals.slowest_ns = -1;
     send.totals.sending_ns = -1;
+    send.messages_max = messages_max(settings);
     output_init(&send.output, "herald send", settings);
     result = prepare(&send, operands, &error);
     if (result < 0) {
-        output_error(&send.output, &error);
         status = result == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+        if (status == STATUS_USAGE && error.advice[0] == '\0')
+            herald_error_advise(&error, "herald help send");
+        options_report(&send.output, &error, status);
     } else {
         status = send_all(&send);
     }
@@ -252,7 +297,8 @@ const struct command command_send = {
         "A responder is an address and port: it is counted once, however often it answers. With --expect N the command "
         "ends as soon as N have answered, and has status 1 if fewer did; without it, silence is no error. --retry "
         "sends the same message again while too few have answered. --count sends several messages, one every "
-        "--interval, and ends with a line for each responder that tells how many of them it answered; an answer that "
+        "--interval, and --interval alone goes on until Ctrl-C or --for. When the next message is due, a line tells "
+        "what became of the last one, and at the end a line for each responder how many it answered; an answer that "
         "comes after the next message has gone out counts for that one.\n"
         "\n"
         "With --rate the message is repeated back to back, in bursts of about 200 µs worth and at most 64 datagrams. "
@@ -275,6 +321,8 @@ const struct command command_send = {
                 "herald send '[ff12::1234%eth0]:10000' hello\n"
                 "# Ten messages, two a second: who answers how many\n"
                 "herald send 239.1.2.3:10000 ping --count 10 --interval 500ms\n"
+                "# One a second, until Ctrl-C\n"
+                "herald send 239.1.2.3:10000 ping --interval 1s\n"
                 "# A test stream of 20 Mbit/s for two seconds\n"
                 "herald send 239.1.2.3:10000 --file message.txt --rate 20mbit --for 2s\n"
                 "# The addresses of all who answer, for a script\n"

@@ -35,8 +35,8 @@ void help_print_overview(FILE *stream, int columns);
 void help_print_command(FILE *stream, int columns, const struct command *command);
 
 /*
- * What a row allows, beyond its help: "0..255; default 1", "text, hex, raw or json; default text",
- * "may be repeated"; empty if there is nothing to say. Returns the text.
+ * What a row allows, beyond its help: "between 0 and 255; default 1", "text, hex, raw or json; default text"; empty
+ * if there is nothing to say. Returns the text.
  */
 const char *help_option_note(const struct option *option, char note[HELP_NOTE_BYTES]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * herald listen, in parts: cmd_listen.c has the options and the loop, listen_data.c prints the datagrams,
- * listen_answer.c acknowledges them, listen_report.c says what happens around them.
+ * listen_answer.c acknowledges them, listen_report.c says what happens around them, listen_silence.c why nothing came.
  */
 #ifndef CLI_LISTEN_H
 #define CLI_LISTEN_H
@@ -46,9 +46,10 @@ struct answers {
 
 struct listener {
     const struct listen_settings *settings;
-    struct output data;     /* the datagrams: stdout or a file */
-    struct output messages; /* everything else */
-    off_t data_end;         /* of a regular file: behind the last record that was written whole; -1: none */
+    struct output data;      /* the datagrams: stdout or a file */
+    struct output messages;  /* everything else */
+    const char *output_path; /* of -o; NULL: standard output */
+    off_t data_end;          /* of a regular file: behind the last record that was written whole; -1: none */
     struct herald_endpoint *endpoints;
     size_t endpoint_count;
     herald_receiver *receiver;
@@ -63,11 +64,16 @@ struct listener {
     struct herald_receiver_stats stats_last;
     uint64_t datagrams;
     uint64_t bytes;
-    uint64_t not_run; /* datagrams for which the program did not run to its end: too many waited, or Ctrl-C */
-    bool finished;
+    uint64_t printed; /* written whole */
+    uint64_t not_run; /* datagrams for which the program did not run to its end: too many waited, or the end came */
+    bool overflow_told;
+    bool finished; /* nothing more is taken; what --exec still does is waited for */
+    bool time_up;  /* --for is over */
 };
 
-/* listen_data.c: opens -o FILE. @return 0; -errno with *error filled. */
+/* listen_data.c: the path of -o, or NULL when it means standard output. */
+const char *listen_output_path(const char *given);
+/* Opens -o FILE. @return 0; -errno with *error filled. */
 int listen_open_output(struct listener *listener, struct herald_error *error);
 /* Ends a file that could not be written whole behind its last whole record, and closes it. */
 void listen_close_output(struct listener *listener);
@@ -89,7 +95,10 @@ void listen_report_start(struct listener *listener);
 void listen_report_events(struct listener *listener);
 void listen_report_stats(struct listener *listener, uint64_t now_ns);
 void listen_report_end(struct listener *listener, uint64_t now_ns);
-/* Why nothing came, as far as this host can tell without looking further. */
+/* Fewer than --count came. */
+void listen_report_shortage(struct listener *listener);
+
+/* listen_silence.c: why nothing came, as far as this host can tell without looking further. */
 void listen_report_silence(struct listener *listener);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "listen.h"
 
+#include <errno.h>
 #include <string.h>
 
 void listen_setup_answers(struct listener *listener)
@@ -67,6 +68,22 @@ void listen_answer_run(struct listener *listener, const struct herald_run *run, 
     }
 }
 
+/* Once, when it begins: the number comes at the end. */
+static void tell_overflow(struct listener *listener)
+{
+    struct herald_error error;
+
+    if (listener->overflow_told)
+        return;
+    listener->overflow_told = true;
+    herald_error_set(
+        &error, -EBUSY,
+        "datagrams come faster than the program takes them: %d wait, the program is not run for those that "
+        "find no room",
+        (int)RUNNER_QUEUE_MAX);
+    output_warning(&listener->messages, &error);
+}
+
 void listen_submit_run(struct listener *listener, const struct herald_run *run, size_t count)
 {
     char group[HERALD_ADDRESS_TEXT_BYTES];
@@ -85,8 +102,10 @@ void listen_submit_run(struct listener *listener, const struct herald_run *run, 
         };
 
         job.payload = herald_run_datagram(run, i, &job.size_bytes);
-        if (runner_submit(listener->runner, &job) < 0)
+        if (runner_submit(listener->runner, &job) < 0) {
             listener->not_run++;
+            tell_overflow(listener);
+        }
     }
 }
 

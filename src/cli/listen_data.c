@@ -1,17 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 #include "listen.h"
 
+#include "words.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- where datagrams go ---------------------------------------------------------------------- */
 
+const char *listen_output_path(const char *given)
+{
+    static const char *const standard[] = { "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", NULL };
+
+    /* Opened anew, a file behind standard output would be emptied, and written over by the messages. */
+    for (size_t i = 0; given != NULL && standard[i] != NULL; i++)
+        if (strcmp(given, standard[i]) == 0)
+            return NULL;
+    return given;
+}
+
+static int refuse_output(const char *path, int code, struct herald_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    char directory[PATH_MAX] = ".";
+    char quoted[200];
+
+    if (slash != NULL && (size_t)(slash - path) < sizeof(directory))
+        snprintf(directory, sizeof(directory), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    herald_error_set(error, code, "cannot write to %s: %s", path, strerror(-code));
+    if (code == -EISDIR)
+        herald_error_advise(error, "-o %s/datagrams",
+                            words_quote(slash != NULL && slash[1] == '\0' ? directory : path, quoted, sizeof(quoted)));
+    else if (code == -ENOENT && access(directory, F_OK) < 0)
+        herald_error_advise(error, "mkdir -p %s", words_quote(directory, quoted, sizeof(quoted)));
+    else if (code == -EACCES || code == -EPERM)
+        herald_error_advise(error, "ls -ld %s",
+                            words_quote(access(path, F_OK) == 0 ? path : directory, quoted, sizeof(quoted)));
+    else if (code == -ENOSPC || code == -EROFS)
+        herald_error_advise(error, "df -h %s", words_quote(directory, quoted, sizeof(quoted)));
+    return code;
+}
+
 int listen_open_output(struct listener *listener, struct herald_error *error)
 {
-    const char *path = listener->settings->output_path;
+    const char *path = listener->output_path;
     struct stat status;
     int fd;
 
@@ -20,7 +57,7 @@ int listen_open_output(struct listener *listener, struct herald_error *error)
         return 0;
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
     if (fd < 0)
-        return herald_error_set(error, -errno, "cannot write to %s: %s", path, strerror(errno));
+        return refuse_output(path, -errno, error);
     listener->data.data_fd = fd;
     listener->data.data_name = path;
     listener->data.data_is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
@@ -33,7 +70,7 @@ void listen_close_output(struct listener *listener)
 {
     struct output *data = &listener->data;
 
-    if (listener->settings->output_path == NULL || data->data_fd < 0)
+    if (listener->output_path == NULL || data->data_fd < 0)
         return;
     /* A full disk cuts a record in two: better a file that ends with the last whole one. */
     if (data->write_error != 0 && listener->data_end >= 0 && ftruncate(data->data_fd, listener->data_end) < 0) {
@@ -164,6 +201,7 @@ void listen_print_run(struct listener *listener, const struct herald_run *run, s
             listener->finished = true; /* nobody reads any more; the line about it is out already */
             return;
         }
+        listener->printed++;
         if (listener->data_end >= 0)
             listener->data_end = lseek(listener->data.data_fd, 0, SEEK_CUR);
     }

@@ -3,68 +3,16 @@
 
 #include "units.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_SHOWN = 16, ENDPOINTS_SHOWN = 3, LIST_BYTES = 1024 };
-
-/* ---- lists in words -------------------------------------------------------------------------- */
-
-static void append(char *list, const char *separator, const char *text)
-{
-    size_t used = strlen(list);
-
-    if (used > 0 && used + strlen(separator) < LIST_BYTES) {
-        memcpy(list + used, separator, strlen(separator) + 1);
-        used += strlen(separator);
-    }
-    if (used + strlen(text) < LIST_BYTES)
-        memcpy(list + used, text, strlen(text) + 1);
-}
-
-static void append_rest(char *list, size_t rest)
-{
-    char text[32];
-
-    if (rest == 0)
-        return;
-    snprintf(text, sizeof(text), "%zu more", rest);
-    append(list, " and ", text);
-}
-
-static void list_endpoints(const struct listener *listener, char list[LIST_BYTES])
-{
-    size_t shown = listener->endpoint_count < ENDPOINTS_SHOWN ? listener->endpoint_count : ENDPOINTS_SHOWN;
-
-    list[0] = '\0';
-    for (size_t i = 0; i < shown; i++) {
-        char text[HERALD_ENDPOINT_TEXT_BYTES];
-
-        herald_endpoint_format(&listener->endpoints[i], text, sizeof(text));
-        append(list, ", ", text);
-    }
-    append_rest(list, listener->endpoint_count - shown);
-}
-
-static size_t list_interfaces(const struct listener *listener, char list[LIST_BYTES])
-{
-    char names[NAMES_SHOWN][HERALD_INTERFACE_NAME_BYTES];
-    size_t count = herald_receiver_interfaces(listener->receiver, names, NAMES_SHOWN);
-    size_t shown = count < NAMES_SHOWN ? count : NAMES_SHOWN;
-
-    list[0] = '\0';
-    for (size_t i = 0; i < shown; i++)
-        append(list, ", ", names[i]);
-    append_rest(list, count - shown);
-    return count;
-}
+enum { INTERFACES_SHOWN = 16, ENDPOINTS_SHOWN = 3 };
 
 /* ---- the first line -------------------------------------------------------------------------- */
 
 struct start_record {
-    const char *endpoints;
-    const char *interfaces;
+    struct list endpoints;
+    struct list interfaces;
     uint64_t memberships;
     const char *answer; /* NULL: none */
     const char *program;
@@ -79,8 +27,8 @@ struct start_record {
  }
 
 static const struct field start_fields[] = {
-    START("endpoints", FIELD_TEXT, endpoints, "listening to ", ""),
-    START("interfaces", FIELD_TEXT, interfaces, " on ", ""),
+    START("endpoints", FIELD_LIST, endpoints, "listening to ", ""),
+    START("interfaces", FIELD_LIST, interfaces, " on ", ""),
     START("memberships", FIELD_NUMBER, memberships, NULL, NULL),
     START("answer", FIELD_TEXT, answer, "; answering \"", "\""),
     START("program", FIELD_TEXT, program, "; running ", ""),
@@ -89,6 +37,47 @@ static const struct field start_fields[] = {
     START("receive_buffer_note", FIELD_TEXT, clamped, "; ", ""),
     { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
+
+/* Texts of equal room one behind the other, and pointers to them. Without memory there are none. */
+struct texts {
+    char *room;
+    const char **items;
+    size_t count;
+};
+
+static char *allocate_texts(struct texts *texts, size_t count, size_t each_bytes)
+{
+    *texts = (struct texts){ .room = calloc(count + 1, each_bytes), .items = calloc(count + 1, sizeof(char *)) };
+    if (texts->room == NULL || texts->items == NULL)
+        return NULL;
+    for (texts->count = 0; texts->count < count; texts->count++)
+        texts->items[texts->count] = texts->room + texts->count * each_bytes;
+    return texts->room;
+}
+
+static void release_texts(struct texts *texts)
+{
+    free(texts->room);
+    free(texts->items);
+}
+
+static void collect_endpoints(const struct listener *listener, struct texts *texts)
+{
+    char *room = allocate_texts(texts, listener->endpoint_count, HERALD_ENDPOINT_TEXT_BYTES);
+
+    for (size_t i = 0; i < texts->count; i++)
+        herald_endpoint_format(&listener->endpoints[i], room + i * HERALD_ENDPOINT_TEXT_BYTES,
+                               HERALD_ENDPOINT_TEXT_BYTES);
+}
+
+static void collect_interfaces(const struct listener *listener, struct texts *texts)
+{
+    size_t count = herald_receiver_interfaces(listener->receiver, NULL, 0);
+    char *room = allocate_texts(texts, count, HERALD_INTERFACE_NAME_BYTES);
+
+    if (room != NULL)
+        (void)herald_receiver_interfaces(listener->receiver, (char(*)[HERALD_INTERFACE_NAME_BYTES])room, count);
+}
 
 /* "receive buffer 208 KiB, not 4.00 MiB (net.core.rmem_max)": nobody is told by the kernel that it was clamped. */
 static const char *describe_clamping(const struct herald_receiver_stats *stats, char *text, size_t size)
@@ -108,18 +97,17 @@ void listen_report_start(struct listener *listener)
 {
     const struct listen_settings *settings = listener->settings;
     struct herald_receiver_stats stats;
-    char endpoints[LIST_BYTES];
-    char interfaces[LIST_BYTES];
+    struct texts endpoints;
+    struct texts interfaces;
     char clamped[128];
     struct start_record record;
 
     herald_receiver_stats(listener->receiver, &stats);
-    list_endpoints(listener, endpoints);
-    if (list_interfaces(listener, interfaces) == 0)
-        append(interfaces, "", "no interface yet");
+    collect_endpoints(listener, &endpoints);
+    collect_interfaces(listener, &interfaces);
     record = (struct start_record){
-        .endpoints = endpoints,
-        .interfaces = interfaces,
+        .endpoints = { endpoints.items, endpoints.count, ENDPOINTS_SHOWN, NULL },
+        .interfaces = { interfaces.items, interfaces.count, INTERFACES_SHOWN, "no interface yet" },
         .memberships = stats.memberships,
         .answer = listener->answers.enabled ? listener->answers.text : NULL,
         .program = settings->exec != NULL ? settings->exec : settings->reply_exec,
@@ -128,6 +116,8 @@ void listen_report_start(struct listener *listener)
         .clamped = describe_clamping(&stats, clamped, sizeof(clamped)),
     };
     output_record(&listener->messages, OUTPUT_MESSAGE, "listening", start_fields, &record);
+    release_texts(&endpoints);
+    release_texts(&interfaces);
 }
 
 /* ---- what happens to the memberships --------------------------------------------------------- */
@@ -221,6 +211,8 @@ struct stats_record {
   key, kind, offsetof(struct stats_record, member), before, after \
  }
 
+enum { STATS_DROPS = 7, SUMMARY_DROPS = 6 }; /* rows that say "at least" when there is something to say */
+
 static const struct field stats_fields[] = {
     STATS("interval", FIELD_DURATION, interval_ns, "", ": "),
     STATS("datagrams", FIELD_NUMBER, datagrams, NULL, NULL),
@@ -229,7 +221,7 @@ static const struct field stats_fields[] = {
     STATS("sources", FIELD_NUMBER, sources, ", sources ", ""),
     STATS("gaps", FIELD_TEXT, gaps, ", gaps ", ""),
     STATS("duplicates", FIELD_NUMBER, duplicates, ", duplicates ", ""),
-    STATS("kernel_drops", FIELD_NUMBER, kernel_drops, ", dropped by the kernel ", ""),
+    [STATS_DROPS] = STATS("kernel_drops", FIELD_NUMBER, kernel_drops, ", dropped by the kernel ", ""),
     STATS("strays", FIELD_NUMBER, strays, NULL, NULL),
     STATS("runs", FIELD_NUMBER, runs, NULL, NULL),
     { NULL, FIELD_TEXT, 0, NULL, NULL },
@@ -238,6 +230,7 @@ static const struct field stats_fields[] = {
 void listen_report_stats(struct listener *listener, uint64_t now_ns)
 {
     const struct herald_receiver_stats *last = &listener->stats_last;
+    struct field fields[sizeof(stats_fields) / sizeof(stats_fields[0])];
     struct herald_receiver_stats stats;
     uint64_t interval_ns = now_ns - listener->stats_last_ns;
     double seconds = (double)interval_ns / 1e9;
@@ -258,7 +251,10 @@ void listen_report_stats(struct listener *listener, uint64_t now_ns)
         .strays = stats.strays - last->strays,
         .runs = stats.runs - last->runs,
     };
-    output_record(&listener->messages, OUTPUT_MESSAGE, "stats", stats_fields, &record);
+    memcpy(fields, stats_fields, sizeof(fields));
+    if (record.kernel_drops > 0)
+        fields[STATS_DROPS].before = ", dropped by the kernel at least ";
+    output_record(&listener->messages, OUTPUT_MESSAGE, "stats", fields, &record);
     listener->stats_last = stats;
     listener->stats_last_ns = now_ns;
 }
@@ -279,6 +275,7 @@ struct summary_record {
     uint64_t strays;
     const char *drops_note;
     int64_t not_run; /* -1: no program was to be run */
+    int64_t printed; /* -1: all of them, or none was to be */
 };
 
 #define SUMMARY(key, kind, member, before, after)                   \
@@ -293,18 +290,20 @@ static const struct field summary_fields[] = {
     SUMMARY("first_after", FIELD_DURATION, first_ns, ", first after ", ""),
     SUMMARY("elapsed", FIELD_DURATION, elapsed_ns, NULL, NULL),
     SUMMARY("duplicates", FIELD_NUMBER, duplicates, "; ", " duplicate(s)"),
-    SUMMARY("kernel_drops", FIELD_NUMBER, kernel_drops, ", ", " dropped"),
+    [SUMMARY_DROPS] = SUMMARY("kernel_drops", FIELD_NUMBER, kernel_drops, ", ", " dropped"),
     SUMMARY("drops_note", FIELD_TEXT, drops_note, " (", ")"),
     SUMMARY("strays", FIELD_NUMBER, strays, NULL, NULL),
     SUMMARY("answers", FIELD_NUMBER, answers, ", ", " answered"),
     SUMMARY("answers_withheld", FIELD_NUMBER, answers_withheld, NULL, NULL),
     SUMMARY("answers_failed", FIELD_NUMBER, answers_failed, NULL, NULL),
     SUMMARY("not_run", FIELD_INTEGER, not_run, ", not done by the program ", ""),
+    SUMMARY("printed", FIELD_INTEGER, printed, "; only ", " printed, what came later is lost"),
     { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
 
 void listen_report_end(struct listener *listener, uint64_t now_ns)
 {
+    struct field fields[sizeof(summary_fields) / sizeof(summary_fields[0])];
     struct herald_receiver_stats stats;
     struct summary_record record;
 
@@ -326,62 +325,16 @@ void listen_report_end(struct listener *listener, uint64_t now_ns)
                 ? "packets of one or more datagrams: the receive buffer was full; see --rcvbuf, net.core.rmem_max"
                 : NULL,
         .not_run = listener->not_run > 0 ? (int64_t)listener->not_run : -1,
+        .printed = listener->data.write_error != 0 && !listener->settings->no_print ? (int64_t)listener->printed : -1,
     };
-    output_record(&listener->messages, OUTPUT_MESSAGE, "summary", summary_fields, &record);
+    memcpy(fields, summary_fields, sizeof(fields));
+    if (record.kernel_drops > 0)
+        fields[SUMMARY_DROPS].before = ", at least ";
+    output_record(&listener->messages, OUTPUT_MESSAGE, "summary", fields, &record);
 }
 
-/* The most likely cause that can be seen from here; what needs a longer look belongs to a command of its own. */
-static void find_cause(const struct listener *listener, const struct herald_receiver_stats *stats,
-                       struct herald_error *error)
+void listen_report_shortage(struct listener *listener)
 {
-    struct herald_interface *list;
-    int count = herald_interfaces_list(&list);
-    char names[NAMES_SHOWN][HERALD_INTERFACE_NAME_BYTES];
-    size_t joined = herald_receiver_interfaces(listener->receiver, names, NAMES_SHOWN);
-    size_t working = 0;
-    const char *dead = NULL;
-
-    for (int i = 0; i < count; i++)
-        for (size_t k = 0; k < joined && k < NAMES_SHOWN; k++) {
-            if (strcmp(list[i].name, names[k]) != 0 || list[i].loopback)
-                continue;
-            if (list[i].carrier)
-                working++;
-            else
-                dead = names[k];
-        }
-    if (stats->kernel_drops > 0)
-        herald_error_set(error, -EAGAIN, "nothing could be taken in: the receive buffer was full");
-    else if (joined == 0)
-        herald_error_set(error, -EAGAIN,
-                         "nothing arrived: no interface is joined, because none that was asked for is up");
-    else if (working == 0 && dead != NULL)
-        herald_error_set(error, -EAGAIN, "nothing arrived: %s has no carrier (cable, switch port, WiFi)", dead);
-    else if (working == 0)
-        herald_error_set(error, -EAGAIN, "nothing arrived: only lo is joined, so only this host could be heard");
-    else if (listener->endpoints[0].source.family != HERALD_FAMILY_NONE)
-        herald_error_set(error, -EAGAIN,
-                         "nothing arrived: most likely nobody sends from that source address to this group and port");
-    else
-        herald_error_set(error, -EAGAIN,
-                         "nothing arrived: most likely nobody sends to this group and port, or the sender's TTL is too "
-                         "small for a router in between");
-    if (count > 0)
-        free(list);
-}
-
-void listen_report_silence(struct listener *listener)
-{
-    struct herald_receiver_stats stats;
-    struct herald_error error;
-    char endpoint[HERALD_ENDPOINT_TEXT_BYTES];
-
-    herald_receiver_stats(listener->receiver, &stats);
-    find_cause(listener, &stats, &error);
-    herald_endpoint_format(&listener->endpoints[0], endpoint, sizeof(endpoint));
-    herald_error_advise(&error,
-                        "herald send %s hello, here and on another host; herald doctor will look further when "
-                        "this version has it",
-                        endpoint);
-    output_error(&listener->messages, &error);
+    output_note(&listener->messages, "%llu of %lld expected", (unsigned long long)listener->datagrams,
+                (long long)listener->settings->count);
 }

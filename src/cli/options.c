@@ -3,12 +3,12 @@
 #include "options.h"
 #include "help.h"
 #include "output.h"
+#include "status.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { ROWS_MAX = 64, ALLOWED_BYTES = 192 };
 
@@ -187,7 +187,7 @@ static const char *allowed_text(const struct option *option, char text[ALLOWED_B
         kind = "a size like 1472, 64K or 1.5M";
         break;
     case OPTION_RATE:
-        kind = "a rate like 100mbit, 5000pps or max";
+        kind = "max, or a number with kbit, mbit, gbit or pps, like 100mbit or 5000pps";
         break;
     }
     snprintf(text, ALLOWED_BYTES, "%s", kind);
@@ -207,8 +207,6 @@ const char *help_option_note(const struct option *option, char note[HELP_NOTE_BY
         append(note, HELP_NOTE_BYTES, choices_text(option, text));
     else if (has_range(option))
         append(note, HELP_NOTE_BYTES, range_text(option, text));
-    else if (option->kind == OPTION_LIST)
-        append(note, HELP_NOTE_BYTES, "may be repeated");
     if (option->default_text != NULL) {
         append(note, HELP_NOTE_BYTES, note[0] != '\0' ? "; default " : "default ");
         append(note, HELP_NOTE_BYTES, option->default_text);
@@ -317,14 +315,15 @@ static int take_value(struct scan *scan, const struct option *option, const char
 {
     char allowed[ALLOWED_BYTES];
     int result = value_set(option, value, scan->settings);
+    const char *shown = value[0] != '\0' ? value : "''";
 
     if (result == -E2BIG)
         return herald_error_set(scan->error, -EINVAL, "%s: may be given %d times at most", label, (int)TEXT_LIST_MAX);
     if (result == -ERANGE && has_range(option))
-        return herald_error_set(scan->error, -EINVAL, "%s %.64s: must be %s", label, value,
+        return herald_error_set(scan->error, -EINVAL, "%s %.64s: must be %s", label, shown,
                                 range_text(option, allowed));
     if (result < 0)
-        return herald_error_set(scan->error, -EINVAL, "%s %.64s: must be %s", label, value,
+        return herald_error_set(scan->error, -EINVAL, "%s %.64s: must be %s", label, shown,
                                 allowed_text(option, allowed));
     return 0;
 }
@@ -488,17 +487,58 @@ int options_scan(const struct command *command, int argc, char **argv, void *set
     return 0;
 }
 
+/* What a mistake in the command line must know although the command line cannot be read. */
+static bool wants_json(int argc, char *const *argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    }
+    return false;
+}
+
 int options_parse(const struct command *command, int argc, char **argv, void *settings, struct operands *ret_operands)
 {
+    struct common_settings common = { .json = !command->only_help && wants_json(argc, argv) }; /* argv is reordered */
     struct herald_error error;
+    struct output output;
     char prefix[ROWS_MAX];
     int result = options_scan(command, argc, argv, settings, ret_operands, &error);
 
     if (result < 0) {
         snprintf(prefix, sizeof prefix, "herald %s", command->name);
-        output_error_to(STDERR_FILENO, prefix, &error);
+        output_init(&output, prefix, &common);
+        options_report(&output, &error, STATUS_USAGE);
     }
     return result;
+}
+
+/* An error in JSON. */
+struct problem {
+    const char *cause;
+    const char *advice;
+    uint64_t status;
+};
+
+static const struct field problem_fields[] = {
+    { .key = "cause", .kind = FIELD_TEXT, .offset = offsetof(struct problem, cause) },
+    { .key = "advice", .kind = FIELD_TEXT, .offset = offsetof(struct problem, advice) },
+    { .key = "status", .kind = FIELD_NUMBER, .offset = offsetof(struct problem, status) },
+    { .key = NULL },
+};
+
+void options_report(struct output *output, const struct herald_error *error, int status)
+{
+    struct problem problem = {
+        .cause = error->cause,
+        .advice = error->advice[0] != '\0' ? error->advice : NULL,
+        .status = (uint64_t)status,
+    };
+
+    if (output->json)
+        (void)output_record(output, OUTPUT_ERROR, "error", problem_fields, &problem);
+    else
+        output_error(output, error);
 }
 
 void options_print_help(const struct command *command)

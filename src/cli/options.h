@@ -64,6 +64,8 @@ struct command {
     bool only_help;                                                    /* of the common options it has --help alone */
 };
 
+struct output;
+
 /* Options that every command has (--help, --json, --quiet, --verbose) begin each settings struct. */
 struct common_settings {
     bool help;
@@ -78,8 +80,8 @@ extern const struct option common_options[];
 /*
  * Parses argv[0..argc-1] (without the command's name) into `settings` (zeroed, then defaults, then what is given).
  * On a mistake prints one line "herald send: ..." to stderr, with "did you mean" where that helps and the
- * place to look further, and returns -EINVAL. *ret_operands points into argv, which is reordered.
- * With --help among the options, operand counts are not checked.
+ * place to look further, and returns -EINVAL; if --json stands among the options, it is a JSON object on stdout.
+ * *ret_operands points into argv, which is reordered. With --help among the options, operand counts are not checked.
  */
 int options_parse(const struct command *command, int argc, char **argv, void *settings, struct operands *ret_operands);
 
@@ -89,6 +91,9 @@ int options_parse(const struct command *command, int argc, char **argv, void *se
  */
 int options_scan(const struct command *command, int argc, char **argv, void *settings, struct operands *ret_operands,
                  struct herald_error *error);
+
+/* Prints an error that ends the command: as output_error(), in JSON with the "status" that it ends with. */
+void options_report(struct output *output, const struct herald_error *error, int status);
 
 /* The rows that a command takes, its own and then the common ones, one at a time: NULL at the end. */
 const struct option *options_row(const struct command *command, size_t index);

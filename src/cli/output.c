@@ -4,6 +4,7 @@
 #include "options.h"
 #include "status.h"
 #include "units.h"
+#include "words.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -17,6 +18,8 @@
 
 enum { KEY_BYTES = 64, ERROR_LINE_BYTES = 2304 }; /* two texts of 255 bytes, each byte escaped as \xNN, and a prefix */
 
+static const char standard_output[] = "standard output";
+
 void output_init(struct output *output, const char *command, const struct common_settings *settings)
 {
     struct stat status;
@@ -27,7 +30,7 @@ void output_init(struct output *output, const char *command, const struct common
         .verbose = settings->verbose,
         .command = command,
         .data_fd = STDOUT_FILENO,
-        .data_name = "standard output",
+        .data_name = standard_output,
         .message_fd = STDERR_FILENO,
         .interrupt_fd = -1,
         .end_ns = HERALD_NEVER,
@@ -119,6 +122,7 @@ static size_t format_error(const char *prefix, const struct herald_error *error,
 static void report_write_error(const struct output *output)
 {
     char line[ERROR_LINE_BYTES];
+    char name[256];
     const char *reason = strerror(-output->write_error);
     struct herald_error error;
 
@@ -127,6 +131,8 @@ static void report_write_error(const struct output *output)
     else if (output->write_error == -EINTR || output->write_error == -ETIMEDOUT)
         reason = "nobody reads it; what was left is lost";
     herald_error_set(&error, output->write_error, "cannot write to %s: %s", output->data_name, reason);
+    if (output->write_error == -ENOSPC && strcmp(output->data_name, standard_output) != 0)
+        herald_error_advise(&error, "df -h %s", words_quote(output->data_name, name, sizeof name));
     write_message(output, line, format_error(output->command, &error, line));
 }
 
@@ -146,6 +152,14 @@ int output_raw(struct output *output, const void *data, size_t size_bytes)
     return write_data(output, data, size_bytes);
 }
 
+void output_reader_gone(struct output *output)
+{
+    if (output->write_error != 0)
+        return;
+    output->write_error = -EPIPE;
+    report_write_error(output);
+}
+
 static void put_escaped(FILE *stream, const uint8_t *data, size_t size)
 {
     char text[256];
@@ -161,6 +175,34 @@ static void put_escaped(FILE *stream, const uint8_t *data, size_t size)
         data += piece;
         size -= piece;
     }
+}
+
+/* What stands between quotes: one of its own must not look like the end. */
+static void put_quoted(FILE *stream, const uint8_t *data, size_t size)
+{
+    const uint8_t *quote;
+
+    while (size > 0 && (quote = memchr(data, '"', size)) != NULL) {
+        put_escaped(stream, data, (size_t)(quote - data));
+        fputs("\\\"", stream);
+        size -= (size_t)(quote - data) + 1;
+        data = quote + 1;
+    }
+    put_escaped(stream, data, size);
+}
+
+static void put_list(FILE *stream, const struct list *list)
+{
+    size_t shown = list->count < list->shown ? list->count : list->shown;
+
+    if (list->count == 0 && list->none != NULL)
+        fputs(list->none, stream);
+    for (size_t i = 0; i < shown; i++) {
+        fputs(i > 0 ? ", " : "", stream);
+        put_escaped(stream, (const uint8_t *)list->items[i], strlen(list->items[i]));
+    }
+    if (list->count > shown)
+        fprintf(stream, " and %zu more", list->count - shown);
 }
 
 static void put_time(FILE *stream, uint64_t ns)
@@ -192,6 +234,7 @@ static bool field_is_known(const struct field *field, const void *at)
         return *(const double *)at >= 0; /* and not NaN */
     case FIELD_ADDRESS:
         return ((const struct herald_address *)at)->family != HERALD_FAMILY_NONE;
+    case FIELD_LIST:
     case FIELD_BYTES:
     case FIELD_NUMBER:
     case FIELD_FLAG:
@@ -212,9 +255,12 @@ static void put_value(FILE *stream, const struct field *field, const void *at)
         put_escaped(stream, (const uint8_t *)value, strlen(value));
         break;
     }
+    case FIELD_LIST:
+        put_list(stream, at);
+        break;
     case FIELD_BYTES: {
         const struct bytes *value = at;
-        put_escaped(stream, value->data, value->size);
+        put_quoted(stream, value->data, value->size);
         break;
     }
     case FIELD_NUMBER:
@@ -310,6 +356,15 @@ static json_t *json_text(const char *value)
     return text;
 }
 
+static json_t *json_list(const struct list *list)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, json_text(list->items[i]));
+    return array;
+}
+
 /* Payload that is not UTF-8, as hex digits. */
 static json_t *json_hex(const struct bytes *bytes)
 {
@@ -341,6 +396,8 @@ static json_t *json_value(const struct field *field, const void *at, const char 
     switch (field->kind) {
     case FIELD_TEXT:
         return json_text(*(const char *const *)at);
+    case FIELD_LIST:
+        return json_list(at);
     case FIELD_BYTES: {
         const struct bytes *bytes = at;
         if (bytes->size == 0)

@@ -15,12 +15,13 @@
 #include <stdio.h>
 
 enum field_kind {
-    FIELD_TEXT,     /* const char *; NULL is left out. Escaped in both forms */
-    FIELD_BYTES,    /* struct bytes: payload; text_escape()d; JSON: "payload" as a string if it is UTF-8, else
-                         "payload_hex" (the key with _hex appended) */
-    FIELD_NUMBER,   /* uint64_t */
-    FIELD_INTEGER,  /* int64_t; a negative value is "unknown": left out */
-    FIELD_FLAG,     /* bool: human form prints only the text `before`, if true */
+    FIELD_TEXT,    /* const char *; NULL is left out. Escaped in both forms */
+    FIELD_LIST,    /* struct list: human form a few of them; JSON: an array of all */
+    FIELD_BYTES,   /* struct bytes: payload; text_escape()d, and " as \" since it stands between two; JSON: "payload" as
+                         a string if it is UTF-8, else "payload_hex" (the key with _hex appended) */
+    FIELD_NUMBER,  /* uint64_t */
+    FIELD_INTEGER, /* int64_t; a negative value is "unknown": left out */
+    FIELD_FLAG,    /* bool: human form prints only the text `before`, if true */
     FIELD_DURATION, /* int64_t ns; JSON key with _ns appended as an integer; negative is left out */
     FIELD_SIZE,     /* uint64_t bytes; JSON key with _bytes appended */
     FIELD_RATE,     /* double bits/s; JSON key with _bps appended */
@@ -31,6 +32,14 @@ enum field_kind {
 struct bytes {
     const uint8_t *data;
     size_t size;
+};
+
+/* Texts. The human form is the first `shown`, joined by ", ", and " and N more"; for none at all it is `none`. */
+struct list {
+    const char *const *items;
+    size_t count;
+    size_t shown;
+    const char *none;
 };
 
 /*
@@ -87,6 +96,9 @@ int output_record(struct output *output, enum output_channel channel, const char
 
 /* Payload as it is, to where data goes. @return as output_record(). */
 int output_raw(struct output *output, const void *data, size_t size_bytes);
+
+/* The reader of the data has gone, which poll() tells: said and kept as a failed write is. */
+void output_reader_gone(struct output *output);
 
 /* An error line "herald send: CAUSE" and, if there is one, the advice on a line of its own ("  try: ..."); JSON event
    "error". The texts are escaped here: whoever makes them must not. */

@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,59 +51,128 @@ struct runner {
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static bool is_program(const char *path)
+/* @return 0 for what can be run; -EISDIR; -errno. */
+static int check_program(const char *path)
 {
-    return access(path, X_OK) == 0;
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return -errno;
+    if (S_ISDIR(status.st_mode))
+        return -EISDIR;
+    return access(path, X_OK) < 0 ? -errno : 0;
 }
 
-/* Whether execvp() would find it. */
-static bool is_in_path(const char *name)
+/* Whether execvp() would find it. @return as check_program(), of the path that is left in ret_path. */
+static int find_program(const char *name, char *ret_path, size_t size_bytes)
 {
     const char *path = getenv("PATH");
-    char candidate[4096];
+    char candidate[PATH_MAX];
+    int result = -ENOENT;
 
+    snprintf(ret_path, size_bytes, "%s", name);
     if (strchr(name, '/') != NULL)
-        return is_program(name);
+        return check_program(name);
     if (path == NULL)
         path = "/usr/local/bin:/usr/bin:/bin";
     while (*path != '\0') {
         int length = (int)strcspn(path, ":");
 
-        if (snprintf(candidate, sizeof(candidate), "%.*s/%s", length, path, name) < (int)sizeof(candidate) &&
-            is_program(candidate))
-            return true;
+        if (snprintf(candidate, sizeof(candidate), "%.*s/%s", length, path, name) < (int)sizeof(candidate)) {
+            int r = check_program(candidate);
+
+            if (r == 0)
+                return 0;
+            if (r == -EACCES && result == -ENOENT) { /* the next best: there is a file of that name */
+                result = r;
+                snprintf(ret_path, size_bytes, "%s", candidate);
+            }
+        }
         path += length;
         path += *path == ':';
     }
-    return false;
+    return result;
+}
+
+/* Why a program cannot be run, and what to do about it. */
+static int refuse_program(const char *command_line, const char *path, int code, struct herald_error *error)
+{
+    char here[PATH_MAX + 2];
+    char quoted[200];
+
+    words_quote(path, quoted, sizeof(quoted));
+    if (code == -EISDIR) {
+        herald_error_set(error, code, "cannot run '%s': it is a directory", path);
+        herald_error_advise(error, "ls %s", quoted);
+        return code;
+    }
+    if (code == -EACCES) {
+        bool exists = access(path, F_OK) == 0;
+
+        herald_error_set(error, code, "cannot run '%s': %s", path,
+                         exists ? "it is not executable" : "a directory on the way may not be searched");
+        herald_error_advise(error, "ls -l %s", quoted);
+        return code;
+    }
+    if (code != -ENOENT)
+        return herald_error_set(error, code, "cannot run '%s': %s", path, strerror(-code));
+    herald_error_set(error, code, "cannot run '%s': no such program", path);
+    snprintf(here, sizeof(here), "./%s", path);
+    if (strpbrk(command_line, "|;&<>$`(*") != NULL)
+        herald_error_advise(error, "--shell, if a shell shall read the command");
+    else if (strchr(path, '/') == NULL && check_program(here) == 0)
+        herald_error_advise(error, "./%s", path);
+    else if (strchr(path, '/') == NULL)
+        herald_error_advise(error, "its full path; it is in none of the directories of PATH");
+    else
+        herald_error_advise(error, "ls -l %s", quoted);
+    return code;
+}
+
+static int refuse_words(const char *command_line, int code, struct herald_error *error)
+{
+    if (code == -EINVAL) {
+        herald_error_set(error, code, "cannot run '%s': a quote is not closed", command_line);
+        herald_error_advise(error, "close it, or put a backslash before it if it is meant as it is");
+    } else if (code == -EILSEQ) {
+        herald_error_set(error, -EINVAL, "cannot run '%s': it ends with a backslash", command_line);
+        herald_error_advise(error, "two of them where one is meant");
+    } else if (code == -ENODATA) {
+        herald_error_set(error, -EINVAL, "cannot run '%s': the command is empty", command_line);
+        herald_error_advise(error, "a program, and its arguments, such as --exec 'logger -t multicast'");
+    } else {
+        return herald_error_set(error, code, "out of memory");
+    }
+    return -EINVAL;
+}
+
+static int make_shell_words(struct runner *runner, const char *command_line, struct herald_error *error)
+{
+    if (command_line[strspn(command_line, " \t\n")] == '\0')
+        return refuse_words(command_line, -ENODATA, error);
+    runner->words = calloc(4, sizeof(*runner->words));
+    if (runner->words == NULL)
+        return refuse_words(command_line, -ENOMEM, error);
+    runner->words[0] = strdup("/bin/sh");
+    runner->words[1] = strdup("-c");
+    runner->words[2] = strdup(command_line);
+    if (runner->words[0] == NULL || runner->words[1] == NULL || runner->words[2] == NULL)
+        return refuse_words(command_line, -ENOMEM, error);
+    return 0;
 }
 
 static int make_words(struct runner *runner, const struct runner_config *config, struct herald_error *error)
 {
+    char path[PATH_MAX];
     int r;
 
-    if (config->shell) {
-        runner->words = calloc(4, sizeof(*runner->words));
-        if (runner->words == NULL)
-            return herald_error_set(error, -ENOMEM, "out of memory");
-        runner->words[0] = strdup("/bin/sh");
-        runner->words[1] = strdup("-c");
-        runner->words[2] = strdup(config->command_line);
-        if (runner->words[0] == NULL || runner->words[1] == NULL || runner->words[2] == NULL)
-            return herald_error_set(error, -ENOMEM, "out of memory");
-        return 0;
-    }
+    if (config->shell)
+        return make_shell_words(runner, config->command_line, error);
     r = words_split(config->command_line, &runner->words);
     if (r < 0)
-        return herald_error_set(error, r, "cannot run '%s': %s", config->command_line,
-                                r == -EINVAL ? "it has no word, or an open quote" : "out of memory");
-    if (!is_in_path(runner->words[0])) {
-        herald_error_set(error, -ENOENT, "cannot run '%s': no such program", runner->words[0]);
-        if (strpbrk(config->command_line, "|;&<>$`(*") != NULL)
-            herald_error_advise(error, "--shell, if a shell shall read the command");
-        return -ENOENT;
-    }
-    return 0;
+        return refuse_words(config->command_line, r, error);
+    r = find_program(runner->words[0], path, sizeof(path));
+    return r < 0 ? refuse_program(config->command_line, path, r, error) : 0;
 }
 
 int runner_new(struct runner **ret_runner, const struct runner_config *config, struct herald_error *error)
@@ -436,6 +507,15 @@ size_t runner_unfinished(const struct runner *runner)
     return runner->waiting_count + (runner->pid != 0);
 }
 
+size_t runner_drop_waiting(struct runner *runner)
+{
+    size_t count = runner->waiting_count;
+
+    while (runner->first != NULL)
+        free(take_waiting(runner));
+    return count;
+}
+
 bool runner_is_idle(const struct runner *runner)
 {
     return runner->pid == 0 && runner->first == NULL;
@@ -453,8 +533,7 @@ struct runner *runner_free(struct runner *runner)
         close(runner->pid_fd);
     if (runner->output_fd >= 0)
         close(runner->output_fd);
-    while (runner->first != NULL)
-        free(take_waiting(runner));
+    runner_drop_waiting(runner);
     free(runner->current);
     words_free(runner->words);
     free(runner);

@@ -68,6 +68,9 @@ int runner_process(struct runner *runner, uint64_t now_ns, struct runner_result 
 /* How many datagrams wait, or are being worked on. */
 size_t runner_unfinished(const struct runner *runner);
 
+/* Forgets those that wait; what runs goes on. @return their number. */
+size_t runner_drop_waiting(struct runner *runner);
+
 /* Whether nothing runs and nothing waits. */
 bool runner_is_idle(const struct runner *runner);
 

@@ -26,7 +26,7 @@ struct send_settings {
     uint64_t limit_ns; /* --for; 0: none */
     int64_t expect;
     int64_t retry;
-    int64_t count;        /* 0: until interrupted */
+    int64_t count;        /* 0: not given */
     uint64_t interval_ns; /* 0: not given */
     struct rate rate;
 };
@@ -46,6 +46,16 @@ struct send_totals {
     uint64_t responses;
     int64_t slowest_ns; /* of the first answer of each responder to each message; -1: none */
     int64_t sending_ns; /* --rate: how long sending took; -1 otherwise */
+    int64_t pacing_ns;  /* --rate: the same, with the interval that the last message takes: what rates are made of */
+};
+
+/* The message under way: what answers it, until the next one goes out. */
+struct message {
+    uint64_t number; /* from 1; 0: none yet */
+    uint64_t responders;
+    uint32_t attempts;
+    int64_t slowest_ns; /* -1: no answer with a known round trip */
+    bool closed;        /* has been reported */
 };
 
 /* One run of the command. */
@@ -53,6 +63,8 @@ struct send {
     const struct send_settings *settings;
     struct output output;
     struct payload payload;
+    uint64_t messages_max; /* UINT64_MAX: until something else ends it */
+    struct message message;
     struct herald_endpoint endpoint;
     struct herald_address source; /* own address asked for, or NONE */
     herald_sender **senders;      /* for each interface each group */
@@ -74,15 +86,18 @@ struct send {
 /* ---- send_payload.c -------------------------------------------------------------------------- */
 
 /*
- * The message from the operand, --file, --hex or standard input.
+ * The message from the operand, --file, --hex or standard input: at most `max_bytes`.
  * @return 0, the caller frees ret_payload->data; -EINVAL for a mistake on the command line; another negative errno.
  */
-int send_payload_read(const struct send_settings *settings, const struct operands *operands,
+int send_payload_read(const struct send_settings *settings, const struct operands *operands, size_t max_bytes,
                       struct payload *ret_payload, struct herald_error *error);
 
 /* ---- send_open.c ----------------------------------------------------------------------------- */
 
-/* Opens a sender for each group on each interface. @return 0; -EINVAL for a mistake on the command line; -errno. */
+/*
+ * Opens a sender for each group on each interface, and checks that the message fits on one of them at least.
+ * @return 0; -EINVAL for a mistake on the command line; -errno.
+ */
 int send_open(struct send *send, struct herald_error *error);
 
 /* Closes them. */
@@ -106,23 +121,25 @@ void send_stream(struct send *send);
  */
 bool send_wait(struct send *send, int fd, short events, uint64_t until_ns);
 
-/* Takes all answers that wait in the senders, outside of a question: they follow `message`. */
-void send_take_answers(struct send *send, uint64_t message, bool print);
+/* Takes all answers that wait in the senders, outside of a question. */
+void send_take_answers(struct send *send, bool print);
 
 /* ---- send_report.c --------------------------------------------------------------------------- */
+
+/* Why it cannot go on. */
+void send_fail(struct send *send, const struct herald_error *error);
 
 /* Where and how: of the senders on one interface, the first. */
 void send_report_sender(struct send *send, const herald_sender *sender);
 
-/* An answer. It is counted too. */
-void send_report_response(struct send *send, uint64_t message, const struct herald_response *response, bool print);
+/* An answer to the message under way. It is counted too. */
+void send_report_response(struct send *send, const struct herald_response *response, bool print);
 
 /* It is being sent again. */
-void send_report_retry(struct send *send, uint64_t message, uint32_t responders, uint32_t attempt);
+void send_report_retry(struct send *send, uint32_t responders, uint32_t attempt);
 
-/* What became of one message of several. */
-void send_report_message(struct send *send, uint64_t message, uint32_t responders, uint32_t attempts,
-                         int64_t slowest_ns);
+/* What became of the message under way, one of several. */
+void send_report_message(struct send *send);
 
 /* How fast --rate sends. */
 void send_report_pace(struct send *send, double datagrams_per_second, size_t burst);

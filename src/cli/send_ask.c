@@ -35,7 +35,7 @@ bool send_wait(struct send *send, int fd, short events, uint64_t until_ns)
 }
 
 /* A run of the sender's socket is one datagram, or several of one responder. */
-static void take_run(struct send *send, size_t sender_index, uint64_t message, const struct herald_run *run, bool print)
+static void take_run(struct send *send, size_t sender_index, const struct herald_run *run, bool print)
 {
     uint64_t sent_ns = herald_sender_sent_time_ns(send->senders[sender_index]);
     bool timed = print && sent_ns != 0 && run->time_ns >= sent_ns;
@@ -48,15 +48,15 @@ static void take_run(struct send *send, size_t sender_index, uint64_t message, c
             .attempt = 1,
             .sender_index = sender_index,
             .ttl = run->ttl,
-            .first = tally_is_first(&send->tally, &run->source, message),
+            .first = tally_is_first(&send->tally, &run->source, send->message.number),
         };
 
         response.payload = herald_run_datagram(run, i, &response.size_bytes);
-        send_report_response(send, message, &response, print);
+        send_report_response(send, &response, print);
     }
 }
 
-void send_take_answers(struct send *send, uint64_t message, bool print)
+void send_take_answers(struct send *send, bool print)
 {
     for (size_t i = 0; i < send->sender_count; i++) {
         struct herald_run runs[HERALD_RUNS_MAX];
@@ -66,18 +66,12 @@ void send_take_answers(struct send *send, uint64_t message, bool print)
         for (int calls = 0; calls < RECEIVE_CALLS_MAX && count > 0; calls++) {
             count = herald_sender_receive(send->senders[i], runs, HERALD_RUNS_MAX);
             for (int k = 0; k < count; k++)
-                take_run(send, i, message, &runs[k], print);
+                take_run(send, i, &runs[k], print);
         }
     }
 }
 
 /* ---- one message ----------------------------------------------------------------------------- */
-
-static void fail(struct send *send, const struct herald_error *error)
-{
-    output_error(&send->output, error);
-    send->failed = true;
-}
 
 static void count_sent(struct send *send)
 {
@@ -138,77 +132,78 @@ static int start_question(struct send *send, uint64_t next_due_ns, herald_ask **
 }
 
 /* Reads and reports; tells of a repetition. A repetition that fails is a warning, if the question can go on. */
-static void process_question(struct send *send, herald_ask *ask, uint64_t message, int64_t *slowest_ns)
+static void process_question(struct send *send, herald_ask *ask)
 {
     uint32_t attempts = herald_ask_attempts(ask);
     struct herald_response response;
     struct herald_error error;
     int result = herald_ask_process(ask, herald_clock_ns(), &error);
 
-    while (herald_ask_next_response(ask, &response) > 0) {
-        if (response.first && response.round_trip_ns > *slowest_ns)
-            *slowest_ns = response.round_trip_ns;
-        send_report_response(send, message, &response, true);
-    }
+    while (herald_ask_next_response(ask, &response) > 0)
+        send_report_response(send, &response, true);
     if (herald_ask_attempts(ask) > attempts)
-        send_report_retry(send, message, herald_ask_responders(ask), herald_ask_attempts(ask));
+        send_report_retry(send, herald_ask_responders(ask), herald_ask_attempts(ask));
     if (result < 0 && herald_ask_attempts(ask) > attempts)
         output_warning(&send->output, &error);
     else if (result < 0)
-        fail(send, &error);
+        send_fail(send, &error);
 }
 
-static void close_question(struct send *send, const herald_ask *ask, uint64_t message, int64_t slowest_ns)
+/* Judges the message under way: nothing that comes from now on is an answer to it in time. */
+static void close_message(struct send *send)
 {
-    uint32_t responders = herald_ask_responders(ask);
+    struct message *message = &send->message;
 
-    send->totals.messages++;
-    send->totals.attempts += herald_ask_attempts(ask);
-    if (responders < (uint64_t)send->settings->expect)
+    if (message->number == 0 || message->closed)
+        return;
+    message->closed = true;
+    if (message->responders < (uint64_t)send->settings->expect)
         send->totals.short_messages++;
-    if (send->settings->count != 1)
-        send_report_message(send, message, responders, herald_ask_attempts(ask), slowest_ns);
+    if (send->messages_max != 1)
+        send_report_message(send);
 }
 
-static void ask_message(struct send *send, uint64_t message, uint64_t next_due_ns)
+static void ask_message(struct send *send, uint64_t number, uint64_t next_due_ns)
 {
     struct herald_error error;
-    int64_t slowest_ns = -1;
     herald_ask *ask;
 
     count_sent(send);
     if (start_question(send, next_due_ns, &ask, &error) < 0) {
         /* The first that cannot be sent is the end; later it may be a cable that comes back. */
         if (send->totals.messages == 0) {
-            fail(send, &error);
+            send_fail(send, &error);
             return;
         }
         send->totals.unsent++;
         output_warning(&send->output, &error);
         return;
     }
+    send->message = (struct message){ .number = number, .slowest_ns = -1 };
+    send->totals.messages++;
     find_silent_senders(send);
     while (!herald_ask_done(ask) && !send->failed) {
         bool go_on = send_wait(send, herald_ask_fd(ask), POLLIN, herald_ask_deadline(ask));
 
-        process_question(send, ask, message, &slowest_ns);
+        process_question(send, ask);
         if (!go_on)
             break;
     }
-    close_question(send, ask, message, slowest_ns);
+    send->message.attempts = herald_ask_attempts(ask);
+    send->totals.attempts += herald_ask_attempts(ask);
     (void)herald_ask_free(ask);
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 /* What comes between two questions is an answer to the earlier one that took longer than --wait. */
-static bool pause_until(struct send *send, uint64_t message, uint64_t until_ns)
+static bool pause_until(struct send *send, uint64_t until_ns)
 {
     bool go_on = true;
 
     do {
         go_on = send_wait(send, send->answers_fd, POLLIN, until_ns) && !send->failed;
-        send_take_answers(send, message, true);
+        send_take_answers(send, true);
     } while (go_on && herald_clock_ns() < until_ns);
     return go_on;
 }
@@ -219,17 +214,19 @@ void send_ask_all(struct send *send)
     uint64_t interval_ns = settings->interval_ns > 0 ? settings->interval_ns : NS_PER_S;
     uint64_t due_ns = send->start_ns;
 
-    for (uint64_t message = 1; settings->count == 0 || message <= (uint64_t)settings->count; message++) {
-        bool last = settings->count != 0 && message == (uint64_t)settings->count;
+    for (uint64_t number = 1; number <= send->messages_max; number++) {
+        bool last = number == send->messages_max;
 
-        if (message > 1 && !pause_until(send, message - 1, due_ns))
-            return;
+        if (number > 1 && !pause_until(send, due_ns))
+            break;
+        close_message(send);
         due_ns += interval_ns;
         if (due_ns < herald_clock_ns()) /* repetitions took longer than the interval: no hurry to catch up */
             due_ns = herald_clock_ns();
         /* Repeating it may take longer than the interval. */
-        ask_message(send, message, last || settings->retry > 0 ? HERALD_NEVER : due_ns);
+        ask_message(send, number, last || settings->retry > 0 ? HERALD_NEVER : due_ns);
         if (send->failed || send->interrupted || send->time_up || send->output.write_error != 0)
-            return;
+            break;
     }
+    close_message(send);
 }

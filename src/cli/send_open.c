@@ -9,8 +9,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Descriptors that are open besides the senders', with some to spare. */
-enum { OTHER_DESCRIPTORS = 24 };
+/*
+ * Descriptors that are open besides the senders': three of the standard ones, one each for answers, a question and
+ * Ctrl-C, and two for a moment to look at interfaces and routes.
+ */
+enum { OTHER_DESCRIPTORS = 8 };
 
 /* The interfaces to send on; one NULL: wherever the sender chooses to. */
 struct wanted {
@@ -75,10 +78,10 @@ static int want_listed(const struct text_list *list, struct wanted *wanted, stru
 /* ---- opening --------------------------------------------------------------------------------- */
 
 /* Raises the limit of open files if that helps. */
-static int check_descriptors(size_t senders, struct herald_error *error)
+static int check_descriptors(size_t groups, size_t interfaces, struct herald_error *error)
 {
     struct rlimit limit;
-    rlim_t needed = (rlim_t)senders + OTHER_DESCRIPTORS;
+    rlim_t needed = (rlim_t)groups * interfaces + OTHER_DESCRIPTORS;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
         return 0;
@@ -88,11 +91,11 @@ static int check_descriptors(size_t senders, struct herald_error *error)
             return 0;
     }
     (void)herald_error_set(error, -EMFILE,
-                           "sending to %zu groups and interfaces needs %llu open files; this process may "
-                           "have %llu",
-                           senders, (unsigned long long)needed, (unsigned long long)limit.rlim_max);
-    herald_error_advise(error, "prlimit --nofile=%llu herald send ... as root, or fewer groups at a time",
-                        (unsigned long long)needed);
+                           "%zu group%s on %zu interface%s need%s %llu open files, and this process may have %llu",
+                           groups, groups == 1 ? "" : "s", interfaces, interfaces == 1 ? "" : "s",
+                           groups == 1 ? "s" : "", (unsigned long long)needed, (unsigned long long)limit.rlim_max);
+    herald_error_advise(error, "ulimit -n %llu%s", (unsigned long long)needed,
+                        groups * interfaces > 1 ? ", or fewer groups or interfaces at a time" : "");
     return -EMFILE;
 }
 
@@ -155,7 +158,7 @@ static int open_all(struct send *send, const struct wanted *wanted, struct heral
     int result = check_reply_port(send, senders, error);
 
     if (result >= 0)
-        result = check_descriptors(senders, error);
+        result = check_descriptors(send->endpoint.group_count, wanted->count, error);
     if (result < 0)
         return result;
     send->senders = calloc(senders, sizeof(herald_sender *));
@@ -192,6 +195,27 @@ static int watch_answers(struct send *send, struct herald_error *error)
     return 0;
 }
 
+/*
+ * Whether the message fits into one packet anywhere: it is sent where it does. Said before anything else is, as the
+ * sender would say it.
+ */
+static int check_size(const struct send *send, struct herald_error *error)
+{
+    const struct herald_sender_facts *facts = herald_sender_facts(send->senders[0]);
+
+    if (send->settings->fragment)
+        return 0; /* what no datagram can carry has not been read */
+    for (size_t i = 0; i < send->sender_count; i++) {
+        if (send->payload.size <= herald_sender_facts(send->senders[i])->payload_max_bytes)
+            return 0;
+    }
+    (void)herald_error_set(error, -EMSGSIZE, "%zu bytes do not fit into one packet on %s: %zu fit", send->payload.size,
+                           facts->interface.name, facts->payload_max_bytes);
+    herald_error_advise(error,
+                        "a smaller message, or --fragment to have IP cut it up (one lost fragment loses it all)");
+    return -EMSGSIZE;
+}
+
 int send_open(struct send *send, struct herald_error *error)
 {
     struct wanted wanted = { .names = NULL };
@@ -202,6 +226,8 @@ int send_open(struct send *send, struct herald_error *error)
                                                 : want_listed(&send->settings->interfaces, &wanted, error);
     if (result >= 0)
         result = open_all(send, &wanted, error);
+    if (result >= 0)
+        result = check_size(send, error);
     if (result >= 0)
         result = watch_answers(send, error);
     free(wanted.names);

@@ -15,9 +15,9 @@ static int fail_memory(struct herald_error *error)
 }
 
 /* Reads to the end, or one byte more than a datagram can carry: enough to see that it is too much. */
-static int read_all(int fd, const char *name, struct payload *ret_payload, struct herald_error *error)
+static int read_all(int fd, const char *name, size_t max_bytes, struct payload *ret_payload, struct herald_error *error)
 {
-    size_t room = HERALD_PAYLOAD_MAX_IPV6_BYTES + 1;
+    size_t room = max_bytes + 1;
     uint8_t *data = malloc(room);
     size_t size = 0;
     ssize_t count = 1;
@@ -40,15 +40,17 @@ static int read_all(int fd, const char *name, struct payload *ret_payload, struc
     return 0;
 }
 
-static int fail_too_large(const char *name, uint64_t size, bool at_least, struct herald_error *error)
+/* `size`: 0 if nobody knows how much more it would have been. */
+static int fail_too_large(uint64_t size, size_t max_bytes, struct herald_error *error)
 {
-    (void)herald_error_set(error, -EMSGSIZE, "%s has %s%llu bytes; one datagram carries at most %d", name,
-                           at_least ? "more than " : "", (unsigned long long)size, HERALD_PAYLOAD_MAX_IPV4_BYTES);
-    herald_error_advise(error, "a message is one datagram: send less");
+    (void)herald_error_set(error, -EMSGSIZE, "the message has %s%llu bytes; one datagram carries at most %zu",
+                           size == 0 ? "more than " : "", (unsigned long long)(size == 0 ? max_bytes : size),
+                           max_bytes);
+    herald_error_advise(error, "several smaller messages: herald send makes one datagram of each");
     return -EMSGSIZE;
 }
 
-static int read_file(const char *path, struct payload *ret_payload, struct herald_error *error)
+static int read_file(const char *path, size_t max_bytes, struct payload *ret_payload, struct herald_error *error)
 {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -60,10 +62,10 @@ static int read_file(const char *path, struct payload *ret_payload, struct heral
         result = herald_error_set(error, -errno, "cannot read %s: %s", path, strerror(errno));
     else if (S_ISDIR(status.st_mode))
         result = herald_error_set(error, -EISDIR, "%s is a directory, not a file", path);
-    else if (S_ISREG(status.st_mode) && status.st_size > HERALD_PAYLOAD_MAX_IPV6_BYTES)
-        result = fail_too_large(path, (uint64_t)status.st_size, false, error);
+    else if (S_ISREG(status.st_mode) && (uint64_t)status.st_size > max_bytes)
+        result = fail_too_large((uint64_t)status.st_size, max_bytes, error);
     else
-        result = read_all(fd, path, ret_payload, error);
+        result = read_all(fd, path, max_bytes, ret_payload, error);
     (void)close(fd);
     return result;
 }
@@ -120,21 +122,21 @@ static int copy_text(const char *text, struct payload *ret_payload, struct heral
     return 0;
 }
 
-static int read_from_source(const struct send_settings *settings, const char *message, struct payload *ret_payload,
-                            struct herald_error *error)
+static int read_from_source(const struct send_settings *settings, const char *message, size_t max_bytes,
+                            struct payload *ret_payload, struct herald_error *error)
 {
     const char *from = message != NULL ? message : settings->file;
 
     if (settings->hex != NULL)
         return parse_hex(settings->hex, ret_payload, error);
     if (from == NULL || strcmp(from, "-") == 0)
-        return read_all(STDIN_FILENO, "standard input", ret_payload, error);
+        return read_all(STDIN_FILENO, "standard input", max_bytes, ret_payload, error);
     if (message != NULL)
         return copy_text(message, ret_payload, error);
-    return read_file(settings->file, ret_payload, error);
+    return read_file(settings->file, max_bytes, ret_payload, error);
 }
 
-int send_payload_read(const struct send_settings *settings, const struct operands *operands,
+int send_payload_read(const struct send_settings *settings, const struct operands *operands, size_t max_bytes,
                       struct payload *ret_payload, struct herald_error *error)
 {
     const char *message = operands->count > 1 ? operands->items[1] : NULL;
@@ -149,14 +151,14 @@ int send_payload_read(const struct send_settings *settings, const struct operand
         herald_error_advise(error, "herald send %.80s MESSAGE, or - to type it here", operands->items[0]);
         return -EINVAL;
     }
-    result = read_from_source(settings, message, &payload, error);
+    result = read_from_source(settings, message, max_bytes, &payload, error);
     if (result < 0)
         return result;
-    if (payload.size > HERALD_PAYLOAD_MAX_IPV6_BYTES) {
-        bool exact = message != NULL || settings->hex != NULL;
+    if (payload.size > max_bytes) {
+        bool whole = settings->hex != NULL || (message != NULL && strcmp(message, "-") != 0);
 
         free(payload.data);
-        return fail_too_large("the message", exact ? payload.size : HERALD_PAYLOAD_MAX_IPV6_BYTES, !exact, error);
+        return fail_too_large(whole ? payload.size : 0, max_bytes, error);
     }
     *ret_payload = payload;
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What herald send says: its records and their fields. */
 #include "send.h"
+#include "status.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -13,6 +14,12 @@ static void print(struct send *send, enum output_channel channel, const char *ev
                   const void *record)
 {
     (void)output_record(&send->output, channel, event, fields, record);
+}
+
+void send_fail(struct send *send, const struct herald_error *error)
+{
+    options_report(&send->output, error, STATUS_FAILED);
+    send->failed = true;
 }
 
 /* ---- where and how --------------------------------------------------------------------------- */
@@ -187,28 +194,29 @@ static const struct field response_fields[] = {
     { .key = NULL },
 };
 
-/* The interface's name: nearly always that of the sender that heard the answer. */
-static const char *interface_name(uint32_t index, const struct herald_sender_facts *facts, char buffer[IF_NAMESIZE])
+/* The name of the interface that an address is valid on: nearly always the sender's. */
+static const char *zone_name(uint32_t index, const struct herald_sender_facts *facts, char buffer[IF_NAMESIZE])
 {
     if (index == 0 || index == facts->interface.index)
         return facts->interface.name;
     return if_indextoname(index, buffer) != NULL ? buffer : "?";
 }
 
-static void print_response(struct send *send, uint64_t message, const struct herald_response *response)
+static void print_response(struct send *send, const struct herald_response *response)
 {
     const struct herald_sender_facts *facts = herald_sender_facts(send->senders[response->sender_index]);
     struct field fields[sizeof response_fields / sizeof *response_fields];
     char peer[HERALD_ENDPOINT_TEXT_BYTES] = "";
     char name[IF_NAMESIZE];
+    const char *zone = zone_name(response->peer.interface_index, facts, name);
     struct response record = {
         .peer = peer,
         .source = response->peer.address,
         .source_port = response->peer.port,
         .payload = { .data = response->payload, .size = response->size_bytes },
         .round_trip_ns = response->round_trip_ns,
-        .interface = interface_name(response->peer.interface_index, facts, name),
-        .message = message,
+        .interface = facts->interface.name, /* where it was asked, by whichever way the answer came */
+        .message = send->message.number,
         .attempt = response->attempt,
         .ttl = response->ttl,
         .first = response->first,
@@ -216,7 +224,7 @@ static void print_response(struct send *send, uint64_t message, const struct her
         .time_ns = response->time_ns,
     };
 
-    (void)herald_peer_format(&response->peer, record.interface, peer, sizeof peer);
+    (void)herald_peer_format(&response->peer, zone, peer, sizeof peer);
     /* The senders stand in the order interface by interface, group by group. */
     (void)herald_endpoint_group(&send->endpoint, (uint32_t)(response->sender_index % send->endpoint.group_count),
                                 &record.group);
@@ -226,22 +234,30 @@ static void print_response(struct send *send, uint64_t message, const struct her
     (void)output_record(&send->output, OUTPUT_DATA, "response", fields, &record);
 }
 
-void send_report_response(struct send *send, uint64_t message, const struct herald_response *response, bool to_print)
+/* The first answer of a responder to this message. */
+static void count_responder(struct send *send, int64_t round_trip_ns)
 {
-    struct send_totals *totals = &send->totals;
-    int first = tally_add(&send->tally, &response->peer, message, response->round_trip_ns);
+    send->message.responders++;
+    if (round_trip_ns > send->message.slowest_ns)
+        send->message.slowest_ns = round_trip_ns;
+    if (round_trip_ns > send->totals.slowest_ns)
+        send->totals.slowest_ns = round_trip_ns;
+}
+
+void send_report_response(struct send *send, const struct herald_response *response, bool to_print)
+{
+    int first = tally_add(&send->tally, &response->peer, send->message.number, response->round_trip_ns);
     struct herald_error error;
 
-    totals->responses++;
-    if (first > 0 && response->round_trip_ns > totals->slowest_ns)
-        totals->slowest_ns = response->round_trip_ns;
+    send->totals.responses++;
+    if (first > 0)
+        count_responder(send, response->round_trip_ns);
     if (to_print)
-        print_response(send, message, response);
+        print_response(send, response);
     if (first >= 0 || send->failed)
         return;
     (void)herald_error_set(&error, first, "out of memory after %zu responders", send->tally.count);
-    output_error(&send->output, &error);
-    send->failed = true;
+    send_fail(send, &error);
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -260,16 +276,13 @@ static const struct field retry_fields[] = {
     { .key = "unanswered",
       .kind = FIELD_FLAG,
       .offset = offsetof(struct retry, none),
-      .before = "no response; sending again (" },
-    { .key = "responders",
-      .kind = FIELD_NUMBER,
-      .offset = offsetof(struct retry, responders),
-      .before = "no answer from enough responders (" },
+      .before = "no response; sending again (try " },
+    { .key = "responders", .kind = FIELD_NUMBER, .offset = offsetof(struct retry, responders), .before = "" },
     { .key = "expected",
       .kind = FIELD_INTEGER,
       .offset = offsetof(struct retry, expected),
       .before = " of ",
-      .after = "); sending again (" },
+      .after = " answered; sending again (try " },
     { .key = "attempt", .kind = FIELD_NUMBER, .offset = offsetof(struct retry, attempt), .before = "" },
     { .key = "attempts_max",
       .kind = FIELD_NUMBER,
@@ -279,13 +292,13 @@ static const struct field retry_fields[] = {
     { .key = NULL },
 };
 
-void send_report_retry(struct send *send, uint64_t message, uint32_t responders, uint32_t attempt)
+void send_report_retry(struct send *send, uint32_t responders, uint32_t attempt)
 {
     enum { RESPONDERS = 2 };
     struct field fields[sizeof retry_fields / sizeof *retry_fields];
     bool expecting = send->settings->expect > 0;
     struct retry record = {
-        .message = message,
+        .message = send->message.number,
         .responders = responders,
         .expected = expecting ? send->settings->expect : -1,
         .attempt = attempt,
@@ -335,27 +348,27 @@ static const struct field message_fields[] = {
     { .key = NULL },
 };
 
-void send_report_message(struct send *send, uint64_t message, uint32_t responders, uint32_t attempts,
-                         int64_t slowest_ns)
+/* "message 2: 1 responder of 2 expected, slowest 213 µs"; "message 3: no response, 2 expected" */
+void send_report_message(struct send *send)
 {
     enum { RESPONDERS = 2, EXPECTED };
     struct field fields[sizeof message_fields / sizeof *message_fields];
+    const struct message *message = &send->message;
     struct message_result record = {
-        .message = message,
-        .responders = responders,
+        .message = message->number,
+        .responders = message->responders,
         .expected = send->settings->expect > 0 ? send->settings->expect : -1,
-        .attempts = attempts,
-        .slowest_ns = slowest_ns,
-        .none = responders == 0,
+        .attempts = message->attempts,
+        .slowest_ns = message->slowest_ns,
+        .none = message->responders == 0,
     };
 
     memcpy(fields, message_fields, sizeof fields);
-    if (responders >= (uint64_t)send->settings->expect)
+    if (message->responders >= (uint64_t)send->settings->expect)
         fields[EXPECTED].before = NULL;
-    if (responders == 0) {
+    if (message->responders == 0) {
         fields[RESPONDERS].before = NULL;
-        fields[EXPECTED].before = ", expected ";
-        fields[EXPECTED].after = NULL;
+        fields[EXPECTED].before = ", ";
     }
     print(send, OUTPUT_MESSAGE, "message", fields, &record);
 }
@@ -421,7 +434,7 @@ static void report_responders(struct send *send)
 }
 
 struct summary {
-    uint64_t messages;
+    int64_t messages; /* this and attempts -1: the datagrams tell as much */
     uint64_t datagrams;
     uint64_t bytes;
     int64_t sending_ns;
@@ -434,7 +447,7 @@ struct summary {
     int64_t expected;
     uint64_t responses;
     int64_t slowest_ns;
-    uint64_t attempts;
+    int64_t attempts;
     uint64_t dropped;
     int64_t unsent;
 };
@@ -461,7 +474,7 @@ enum summary_index {
 
 /* The human line is put together by summary_words(). */
 static const struct field summary_fields[] = {
-    [SUMMARY_MESSAGES] = { .key = "messages", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, messages) },
+    [SUMMARY_MESSAGES] = { .key = "messages", .kind = FIELD_INTEGER, .offset = offsetof(struct summary, messages) },
     [SUMMARY_DATAGRAMS] = { .key = "datagrams", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, datagrams) },
     [SUMMARY_BYTES] = { .key = "payload", .kind = FIELD_SIZE, .offset = offsetof(struct summary, bytes) },
     [SUMMARY_SENDING] = { .key = "sending", .kind = FIELD_DURATION, .offset = offsetof(struct summary, sending_ns) },
@@ -480,7 +493,7 @@ static const struct field summary_fields[] = {
     [SUMMARY_EXPECTED] = { .key = "expected", .kind = FIELD_INTEGER, .offset = offsetof(struct summary, expected) },
     [SUMMARY_RESPONSES] = { .key = "responses", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, responses) },
     [SUMMARY_SLOWEST] = { .key = "slowest", .kind = FIELD_DURATION, .offset = offsetof(struct summary, slowest_ns) },
-    [SUMMARY_ATTEMPTS] = { .key = "attempts", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, attempts) },
+    [SUMMARY_ATTEMPTS] = { .key = "attempts", .kind = FIELD_INTEGER, .offset = offsetof(struct summary, attempts) },
     [SUMMARY_DROPPED] = { .key = "kernel_drops", .kind = FIELD_NUMBER, .offset = offsetof(struct summary, dropped) },
     [SUMMARY_UNSENT] = { .key = "unsent", .kind = FIELD_INTEGER, .offset = offsetof(struct summary, unsent) },
     [SUMMARY_END] = { .key = NULL },
@@ -521,9 +534,9 @@ static void summary_words(const struct send *send, const struct summary *summary
         say(fields, SUMMARY_BYTES, ", ", NULL);
         say(fields, SUMMARY_SENDING, " in ", NULL);
         say(fields, SUMMARY_RATE, " (", ", ");
-        say(fields, SUMMARY_PER_SECOND, "", " datagrams/s)");
+        say(fields, SUMMARY_PER_SECOND, "", " datagram(s)/s)");
         answer_words(summary, "; ", fields);
-    } else if (send->settings->count != 1) {
+    } else if (send->messages_max != 1) {
         say(fields, SUMMARY_MESSAGES, "", " message(s)");
         answer_words(summary, ": ", fields);
         say(fields, SUMMARY_UNSENT, "; ", " not sent");
@@ -563,9 +576,10 @@ static void warn_of_drops(struct send *send, uint64_t dropped)
 void send_report_summary(struct send *send)
 {
     const struct send_totals *totals = &send->totals;
+    bool stream = send->settings->rate.kind != RATE_NONE;
     struct field fields[sizeof summary_fields / sizeof *summary_fields];
     struct summary summary = {
-        .messages = totals->messages,
+        .messages = stream && send->sender_count == 1 ? -1 : (int64_t)totals->messages,
         .sending_ns = totals->sending_ns,
         .rate = -1,
         .datagrams_per_second = -1,
@@ -576,20 +590,20 @@ void send_report_summary(struct send *send)
         .expected = send->settings->expect > 0 ? send->settings->expect : -1,
         .responses = totals->responses,
         .slowest_ns = totals->slowest_ns,
-        .attempts = totals->attempts,
+        .attempts = stream ? -1 : (int64_t)totals->attempts,
         .unsent = totals->unsent > 0 ? (int64_t)totals->unsent : -1,
     };
 
     count_senders(send, &summary);
-    if (totals->sending_ns > 0) {
-        double seconds = (double)totals->sending_ns / 1e9;
+    if (totals->pacing_ns > 0) {
+        double seconds = (double)totals->pacing_ns / 1e9;
 
         summary.rate = (double)summary.bytes * 8 / seconds;
         summary.datagrams_per_second = (int64_t)((double)summary.datagrams / seconds + 0.5);
     }
     memcpy(fields, summary_fields, sizeof fields);
     summary_words(send, &summary, fields);
-    if (send->settings->count != 1 && send->settings->rate.kind == RATE_NONE)
+    if (send->messages_max != 1 && !stream)
         report_responders(send);
     print(send, OUTPUT_MESSAGE, "summary", fields, &summary);
     if (summary.dropped > 0)

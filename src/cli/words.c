@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n';
 }
 
-/* Copies one word from *text without its quotes and moves *text behind it. @return false for an open quote. */
-static bool take_word(const char **text, char *word)
+/* Copies one word from *text without its quotes and moves *text behind it. @return 0; as words_split(). */
+static int take_word(const char **text, char *word)
 {
     char quote = '\0';
 
@@ -26,14 +27,14 @@ static bool take_word(const char **text, char *word)
         } else if (c == '\\' && quote != '\'') {
             (*text)++;
             if (**text == '\0')
-                return false;
+                return -EILSEQ;
             *word++ = **text;
         } else {
             *word++ = c;
         }
     }
     *word = '\0';
-    return quote == '\0';
+    return quote == '\0' ? 0 : -EINVAL;
 }
 
 int words_split(const char *text, char ***ret_words)
@@ -50,14 +51,13 @@ int words_split(const char *text, char ***ret_words)
             text++;
         if (*text == '\0')
             break;
-        if (!take_word(&text, word))
-            r = -EINVAL;
-        else if ((words[count++] = strdup(word)) == NULL)
+        r = take_word(&text, word);
+        if (r == 0 && (words[count++] = strdup(word)) == NULL)
             r = -ENOMEM;
     }
     free(word);
     if (r == 0 && count == 0)
-        r = -EINVAL;
+        r = -ENODATA;
     if (r < 0) {
         words_free(words);
         return r;
@@ -74,4 +74,79 @@ char **words_free(char **words)
         free(words[i]);
     free(words);
     return NULL;
+}
+
+/* The operator at the beginning of a text, or NULL. */
+static const char *operator_at(const char *text)
+{
+    static const char *const operators[] = { "||", "|", "&&", "&", ">>", ">", "<<", "<", ";", NULL };
+
+    for (size_t i = 0; operators[i] != NULL; i++)
+        if (strncmp(text, operators[i], strlen(operators[i])) == 0)
+            return operators[i];
+    return NULL;
+}
+
+/* The operator that a word begins with, perhaps behind the number of a descriptor as in "2>", or the ; that it ends
+   with as in "a; b". */
+static const char *operator_of_word(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    size_t length = strcspn(text, " \t\n'\"\\");
+
+    if (digits > 0 && (text[digits] == '<' || text[digits] == '>'))
+        return operator_at(text + digits);
+    if (length > 0 && text[length - 1] == ';' && (text[length] == '\0' || is_blank(text[length])))
+        return ";";
+    return operator_at(text);
+}
+
+const char *words_shell_syntax(const char *text)
+{
+    char quote = '\0';
+    bool begins = true; /* a word may begin here */
+
+    for (; *text != '\0'; text++) {
+        const char *found = quote == '\0' && begins ? operator_of_word(text) : NULL;
+
+        if (found != NULL)
+            return found;
+        begins = quote == '\0' && is_blank(*text);
+        if (quote != '\'' && *text == '`')
+            return "`";
+        if (quote != '\'' && strncmp(text, "$(", 2) == 0)
+            return "$(";
+        if (quote != '\'' && *text == '\\') {
+            text++;
+            if (*text == '\0')
+                break;
+        } else if (quote != '\0' && *text == quote) {
+            quote = '\0';
+        } else if (quote == '\0' && (*text == '\'' || *text == '"')) {
+            quote = *text;
+        }
+    }
+    return NULL;
+}
+
+const char *words_quote(const char *text, char *ret_text, size_t size_bytes)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_+=:,./-";
+    size_t used = 0;
+
+    if (text[0] != '\0' && text[strspn(text, safe)] == '\0') {
+        snprintf(ret_text, size_bytes, "%s", text);
+        return ret_text;
+    }
+    ret_text[used++] = '\'';
+    for (const char *at = text; used + 6 <= size_bytes && *at != '\0'; at++) {
+        if (*at == '\'') { /* it cannot stand inside: close, write it, open again */
+            memcpy(ret_text + used, "'\\'", 3);
+            used += 3;
+        }
+        ret_text[used++] = *at;
+    }
+    ret_text[used++] = '\'';
+    ret_text[used] = '\0';
+    return ret_text;
 }

@@ -3,8 +3,25 @@
 #ifndef CLI_WORDS_H
 #define CLI_WORDS_H
 
-/* @return 0 with a NULL-terminated array to be freed by words_free(); -EINVAL for an open quote or no word; -ENOMEM. */
+#include <stddef.h>
+
+/*
+ * @return 0 with a NULL-terminated array to be freed by words_free(); -ENODATA when there is no word; -EINVAL for a
+ * quote that is not closed; -EILSEQ for a \ at the end, which has nothing to protect; -ENOMEM.
+ */
 int words_split(const char *text, char ***ret_words);
+
+/*
+ * The first thing in the text that only a shell would understand: an operator such as "|" or ">" where a word begins,
+ * or an expansion, "$(" or "`", outside single quotes. @return its text, static; NULL when there is none.
+ */
+const char *words_shell_syntax(const char *text);
+
+/*
+ * Writes a text so that a shell, and words_split(), read it as one word: as it is when that is safe, else in single
+ * quotes. @return ret_text; cut when `size_bytes`, at least 8, is too small.
+ */
+const char *words_quote(const char *text, char *ret_text, size_t size_bytes);
 
 /* Takes NULL; returns NULL. */
 char **words_free(char **words);

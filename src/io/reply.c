@@ -184,8 +184,8 @@ static int send_by(int fd, const struct herald_peer *to, uint32_t interface_inde
 }
 
 /*
- * The send buffer is full of answers to hosts that do not exist: forged sources, for which ARP is asked for seconds. They
- * must not keep honest ones from their answers, so these go out from a socket, and a port, of their own.
+ * The send buffer is full of answers to hosts that do not exist: forged sources, for which ARP is asked for seconds.
+ * They must not keep honest ones from their answers, so these go out from a socket, and a port, of their own.
  */
 static int send_aside(const struct herald_peer *to, const void *payload, size_t size_bytes)
 {

@@ -20,6 +20,15 @@ got=$(sed -E 's/^([0-9]+) .*/\1/' <<<"$summary")
 dropped=$(sed -E 's/.* ([0-9]+) dropped.*/\1/' <<<"$summary")
 ok "the summary tells the drops ($got received, $dropped dropped)" test "${dropped:-0}" -gt 0
 is 'exactly' "$((got + dropped))" 200
+like 'as what it is: packets of one or more datagrams' slow.err ', at least [0-9]+ dropped \(packets of one or more datagrams: '
+
+listen often A 239.1.2.3:10000 --rcvbuf 8K --ack never --no-print --stats 10ms
+kill -STOP "${pid_of[often]}"
+run send B herald send 239.1.2.3:10000 --file "$T/payload" --count 200 --rate 5000pps --wait 10ms -q
+kill -CONT "${pid_of[often]}"
+wait_line often.err 'dropped by the kernel at least [1-9]'
+verdict 0 '--stats says so too'
+stop often
 
 listen enough A 239.1.2.3:10000 --rcvbuf 1M --ack never --no-print --count 100
 kill -STOP "${pid_of[enough]}"

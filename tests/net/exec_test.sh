@@ -72,6 +72,15 @@ wait_until '[ -e kept ]'
 ok 'the payload arrives byte for byte' cmp kept random.bin
 stop exec
 
+run plain A herald listen 239.1.2.3:10000 --exec "note 'a | b' c;d" --for 50ms
+unlike 'plain words give no warning' plain.err 'warning'
+run shellish A herald listen 239.1.2.3:10000 --exec 'note a | note b > c' --for 50ms
+is 'shell syntax without --shell is one warning' "$(count shellish.err 'warning: ')" 1
+like 'that names it' shellish.err "warning: no shell reads '\|' in 'note a \| note b > c'"
+like 'and what helps' shellish.err '^  try: --shell'
+run shellish A herald listen 239.1.2.3:10000 --shell --exec 'note a | note b > c' --for 50ms
+unlike 'with --shell there is none' shellish.err 'warning'
+
 listen noshell A 239.1.2.3:10000 --exec 'note $(touch injected) ; touch injected'
 send hello
 wait_until '[ -e noted ]'
@@ -131,7 +140,22 @@ is 'a program that is not there: refused at once' "$(case $status in 2 | 3) echo
 like 'by name' missing.err '^herald listen: .*/no/such/program'
 run missing A herald listen 239.1.2.3:10000 --exec no-such-program-anywhere --for 1s
 like 'so is a bare name' missing.err '^herald listen: .*no-such-program-anywhere'
+like 'with what helps' missing.err '^  try: its full path'
+mkdir "$T/directory"
+run missing A herald listen 239.1.2.3:10000 --exec "$T/directory" --for 1s
+is 'a directory is no program' $status 3
+like 'which is said' missing.err "^herald listen: cannot run '$T/directory': it is a directory\$"
+like 'with what helps' missing.err "^  try: ls $T/directory\$"
+run missing A herald listen 239.1.2.3:10000 --exec "$T/random.bin" --for 1s
+is 'a file that is not executable' $status 3
+like 'is not one that is not there' missing.err "^herald listen: cannot run '$T/random.bin': it is not executable\$"
+run missing A herald listen 239.1.2.3:10000 --exec "note 'one" --for 1s
+is 'an open quote is a usage error' $status 2
+like 'of its own' missing.err 'a quote is not closed$'
+run missing A herald listen 239.1.2.3:10000 --shell --exec '  ' --for 1s
+is 'nothing for a shell is one too' $status 2
 run missing A herald listen 239.1.2.3:10000 --exec '  ' --for 1s
+like 'so is an empty command, of its own as well' missing.err 'the command is empty$'
 is 'an empty command is a usage error' $status 2
 
 listen hanging A 239.1.2.3:10000 --exec hang --exec-timeout 300ms
@@ -155,6 +179,27 @@ stop ctrl_c
 is 'Ctrl-C ends a listener whose program hangs' $status 0
 wait_until '! hanging'
 verdict 0 'and the program with it'
+
+# ---- the end, and what waits then
+listen for_over A 239.1.2.3:10000 --exec 'sleep 0.7' --for 1s
+begin=$(now_ms)
+run send B herald send 239.1.2.3:10000 hello --count 20 --rate 1000pps --wait 10ms -q
+finish for_over
+took=$(($(now_ms) - begin))
+is 'when --for is over, what waits for the program is dropped' $status 0
+ok "and does not keep the listener from ending ($took ms)" test $took -lt 5000
+like 'it is counted; what ran has ended' for_over.err '^20 datagrams, .*, not done by the program 1[89]$'
+
+listen for_count A 239.1.2.3:10000 --exec 'sleep 0.1' --count 10
+run send B herald send 239.1.2.3:10000 hello --count 10 --rate 1000pps --wait 10ms -q
+finish for_count
+unlike 'after --count all of them are run' for_count.err 'not done'
+
+listen overflow A 239.1.2.3:10000 --exec 'sleep 4242' --exec-timeout 60s --no-print --ack never --count 2000
+run send B herald send 239.1.2.3:10000 hello --count 2000 --rate 5000pps --wait 10ms -q
+wait_line overflow.err 'warning: datagrams come faster than the program takes them: 1024 wait'
+stop overflow
+is 'a queue that overflows is told when it begins, once' "$(count overflow.err 'warning: datagrams come faster')" 1
 
 # A burst of messages does not start a crowd of processes, and none is left unreaped.
 listen burst A 239.1.2.3:10000 --exec 'cat'  --ack never

@@ -41,7 +41,7 @@ wait_line file.raw 'the end'
 
 ok 'text: nothing that a terminal would obey' only_printable text.out
 like 'text: escapes are shown as such' text.out '"\\x1b\]0;pwned\\x07\\x1b\[2J\\r\\n\\x00\\x7f.*\\\\"$'
-like 'text: what is readable stays so' text.out '"grüße, .*quoted'
+like 'text: what is readable stays so, but a quote does not end it' text.out '"grüße, \\"quoted\\""$'
 is 'text: one line a datagram' "$(wc -l <"$T/text.out")" 6
 
 {
@@ -67,6 +67,8 @@ ok 'json: the facts of the text line' json json.out '
     [(d["source"], d["group"], d["port"], d["interface"], d["ttl"], d.get("payload")) for d in of("datagram")][1]
         == ("10.0.0.2", "239.1.2.3", 10000, "eth0", 1, "grüße, \"quoted\"")
     and all(isinstance(d["source_port"], int) and d["time_ns"] > 1e18 for d in of("datagram"))'
+ok 'json: lists are lists' json json.out '
+    of("listening")[0]["endpoints"] == ["239.1.2.3:10000"] and sorted(of("listening")[0]["interfaces"]) == ["eth0", "lo"]'
 ok 'json: payload that is no text is hex' json json.out "of('datagram')[0]['payload_hex'] == '$hostile'"
 ok 'json: the summary too' json json.out \
     'of("summary")[0]["datagrams"] == 6 and of("summary")[0]["duplicates"] == 0 and of("summary")[0]["kernel_drops"] == 0'
@@ -107,6 +109,24 @@ stop evil
 run dir A herald listen 239.1.2.3:10000 -o "$T/no/such/dir/file" --for 1s
 is '-o in a directory that is not there: status 3' $status 3
 like 'says which' dir.err '^herald listen: .*no/such/dir'
+like 'and what helps' dir.err "^  try: mkdir -p $T/no/such/dir\$"
+run dir A herald listen 239.1.2.3:10000 -o "$T" --for 1s
+like '-o with a directory: another name' dir.err "^  try: -o $T/datagrams\$"
+run dir A herald listen 239.1.2.3:10000 -o '' --for 1s
+is '-o with an empty name is a usage error' $status 2
+like 'which is said' dir.err '^herald listen: --output needs the name of a file'
+
+# Standard output by another name: nothing is opened anew, emptied or written over.
+cd "$T" || exit 1
+for name in - /dev/stdout; do
+    start same A bash -c 'echo before; exec herald listen 239.1.2.3:10000 --count 1 -o "$1" 2>&1' same $name
+    wait_line same.out '^listening'
+    run send B herald send 239.1.2.3:10000 hello --expect 1
+    finish same
+    is "-o $name is standard output" "$(sed -E 's/^(before|listening|1 datagram|.*"hello"$).*/\1/; s/.*"hello"/hello/' same.out | paste -sd ' ')" \
+        'before listening hello 1 datagram'
+done
+ok 'and no file of that name' test ! -e "$T/-"
 
 mkdir "$T/small"
 must mount -t tmpfs -o size=64k tmpfs "$T/small"
@@ -115,6 +135,9 @@ wait_line full.err '^listening'
 run fill B herald send 239.1.2.3:10000 --file "$T/random.bin" --count 100 --rate 2000pps --wait 10ms -q
 finish full
 is 'a full disk under -o: status 3' $status 3
+like 'what helps is told' full.err "^  try: df -h $T/small/file\$"
+stored=$(($(wc -c <"$T/small/file") / 1400))
+like 'and how much of it is stored' full.err "^[0-9]+ datagrams, .*; only $stored printed, what came later is lost\$"
 like 'is said in a clear line' full.err "^herald listen: .*($T/small/file.*|No space|full).*"
 umount "$T/small"
 
@@ -134,13 +157,18 @@ finish closed
 is 'a closed stdout: status 3' $status 3
 like 'is said' closed.err '^herald listen: .*(stdout|output)'
 
-# A reader that goes away ends it like any other program.
-on A bash -c 'herald listen 239.1.2.3:10000 2>'"$T"'/head.err | head -n 1' >"$T/head.out" &
-head_pid=$!
-wait_line head.err '^listening'
-wait_until "on B herald send 239.1.2.3:10000 hello --wait 20ms -q; ! kill -0 $head_pid"
-wait $head_pid
-verdict 0 'a pipe whose reader has gone ends the listener'
+# A reader that goes away ends it like any other program, and at once: nothing more is sent here.
+for form in 'text 1' 'json 2'; do
+    on A bash -c "herald listen 239.1.2.3:10000 --format ${form% *} 2>$T/head.err | head -n ${form#* }; exit \${PIPESTATUS[0]}" \
+        >"$T/head.out" &
+    head_pid=$!
+    wait_until "on B herald send 239.1.2.3:10000 hello --expect 1 --wait 100ms -q"
+    wait_until "! kill -0 $head_pid"
+    wait $head_pid
+    is "${form% *}: a pipe whose reader has gone ends the listener: status 3" $? 3
+    is 'which is said once' "$(count head.err 'cannot write to standard output: Broken pipe$')" 1
+    is 'what it has read is whole' "$(count head.out hello)" 1
+done
 
 # ---- quiet and silent
 listen silent A 239.1.2.3:10000 --no-print --count 1

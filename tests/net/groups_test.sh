@@ -43,6 +43,11 @@ run send6 B herald send '[ff15::1:0+200%eth0]:10000' 'to all' --wait 300ms -q
 finish range6
 is 'a range of 200 IPv6 groups' "$(distinct_groups range6.out)" 200
 
+listen listed A --json 239.3.1.1:20001 239.3.2.1:20002 239.3.3.1:20003 239.3.4.1:20004 239.3.5.1:20005
+stop listed
+ok 'JSON lists every endpoint, as a list' json listed.out \
+    'of("listening")[0]["endpoints"] == ["239.3.%d.1:2000%d" % (n, n) for n in range(1, 6)]'
+
 run limit A bash -c 'ulimit -n 60; exec herald listen 239.2.0.0+200:10000 --for 1s'
 is 'more groups than the process may have descriptors: status 3' $status 3
 like 'is said with the number' limit.err '^herald listen: .*(descriptors|open files|sockets)'

@@ -17,6 +17,9 @@ usage_error() { # WHAT REGEX ARGUMENTS...
     like "$what: says so" error.err "^herald.*: .*$regex"
     is "$what: in at most two lines" "$(wc -l <"$T/error.err" | sed 's/[12]/few/')" few
     is "$what: nothing on stdout" "$(cat "$T/error.out")" ''
+    if [ "$1" = send ]; then
+        like "$what: tells what to try" error.err '^  try: .'
+    fi
 }
 
 usage_error 'no multicast address' '10\.0\.0\.1.*multicast|multicast.*10\.0\.0\.1' send 10.0.0.1:10000 x
@@ -27,7 +30,7 @@ usage_error 'TTL 256' 'ttl.*255' send 239.1.2.3:10000 x --ttl 256
 usage_error 'TTL -1' 'ttl.*255' send 239.1.2.3:10000 x --ttl -1
 usage_error 'DSCP 64' 'dscp.*63' send 239.1.2.3:10000 x --dscp 64
 usage_error 'a duration without unit' 'wait.*(ms|unit)' send 239.1.2.3:10000 x --wait 5
-usage_error 'a rate that is none' 'rate' send 239.1.2.3:10000 x --rate fast
+usage_error 'a rate that is none' 'rate.*kbit.*gbit.*pps' send 239.1.2.3:10000 x --rate fast
 usage_error 'bad hex digits' 'hex' send 239.1.2.3:10000 --hex 12zz
 usage_error 'an odd number of hex digits' 'hex' send 239.1.2.3:10000 --hex 123
 usage_error 'ff02:: without zone' '(zone|%|interface)' send '[ff02::7]:10000' x
@@ -36,6 +39,11 @@ usage_error 'a source of the other family' '(source|family|IPv)' send '[fd00::2]
 usage_error 'a source that is no address' 'source' send 239.1.2.3:10000 x --source elsewhere
 usage_error 'two messages' '(operand|argument|too many)' send 239.1.2.3:10000 x y
 usage_error 'a message twice over' '(--hex|--file|message)' send 239.1.2.3:10000 x --hex 00
+usage_error 'the message first' "'x'.*EP comes first" send x 239.1.2.3:10000
+usage_error 'no message at all' 'count.*at least 1' send 239.1.2.3:10000 x --count 0
+usage_error 'a rate of nothing' 'empty' send 239.1.2.3:10000 '' --rate 1mbit
+usage_error 'a rate and an interval' 'exclude' send 239.1.2.3:10000 x --rate 1mbit --interval 1s
+usage_error 'two interfaces' 'eth0.*another' send 239.1.2.3%eth0:10000 x -i lo
 usage_error 'no endpoint' '(EP|endpoint|operand)' send
 usage_error 'an unknown option' 'did you mean.*--expect' send 239.1.2.3:10000 x --expct 1
 usage_error 'an unknown command' 'did you mean.*listen' lisen 239.1.2.3:10000
@@ -82,7 +90,10 @@ if need socat 'a port that is taken'; then
 fi
 run json_error B herald send 10.0.0.1:10000 x --json
 is 'with --json a mistake is a status too' $status 2
-ok 'and a JSON line' json json_error.out '"multicast" in of("error")[0]["cause"]'
+ok 'and a JSON line' json json_error.out '"multicast" in of("error")[0]["cause"] and of("error")[0]["status"] == 2'
+run json_error B herald send 239.1.2.3:10000 x -i eth7 --json
+is 'what cannot be done is another status' $status 3
+ok 'in the JSON line, too' json json_error.out 'of("error")[0]["status"] == 3'
 run json_error B herald listen 239.1.2.3:10000 -i eth7 --json
 ok 'so with listen' json json_error.out '"eth7" in of("error")[0]["cause"] and of("error")[0]["advice"]'
 
@@ -92,11 +103,11 @@ head -c 1473 /dev/zero >"$T/1473"
 head -c 1452 /dev/zero >"$T/1452"
 head -c 1453 /dev/zero >"$T/1453"
 head -c 60000 /dev/zero | tr '\0' x >"$T/60000"
-head -c 70000 /dev/zero >"$T/70000"
 run fits B herald send 239.1.2.3:10000 --file "$T/1472" --expect 1
 is 'what just fits the MTU is sent' $status 0
 failure 'one byte more' '1,?473.*1,?472' send 239.1.2.3:10000 --file "$T/1473"
 like 'advises --fragment' error.err '^  try: .*--fragment'
+unlike 'does not claim to send it' error.err '^sending'
 run fits B herald send '[ff15::7%eth0]:10000' --file "$T/1452" --expect 1
 is 'the same over IPv6' $status 0
 failure 'one byte more over IPv6' '1,?453.*1,?452' send '[ff15::7%eth0]:10000' --file "$T/1453"
@@ -107,7 +118,18 @@ is 'and it arrives whole' "$(grep -cxFf "$T/60000.hex" "$T/listener.out")" 1
 run fragments B herald send '[ff15::7%eth0]:10000' --file "$T/60000" --fragment --expect 1
 is 'the same over IPv6' $status 0
 is 'whole again' "$(grep -cxFf "$T/60000.hex" "$T/listener.out")" 2
-failure 'what no datagram can hold' '70,?000.*65,?507' send 239.1.2.3:10000 --file "$T/70000" --fragment
+head -c 65508 /dev/zero >"$T/65508"
+tr '\0' x <"$T/65508" >"$T/text"
+too_large='the message has 65508 bytes; one datagram carries at most 65507$'
+more_than='the message has more than 65507 bytes; one datagram carries at most 65507$'
+failure 'a file that no datagram can hold' "$too_large" send 239.1.2.3:10000 --file "$T/65508" --fragment
+failure 'such a text' "$too_large" send 239.1.2.3:10000 "$(cat "$T/text")" --fragment
+failure 'such hex digits' "$too_large" send 239.1.2.3:10000 --hex "$(printf '78%.0s' {1..65508})" --fragment
+failure 'such a device' "$more_than" send 239.1.2.3:10000 --file /dev/zero
+failure 'such an input' "$more_than" send 239.1.2.3:10000 - <"$T/65508"
+head -c 65527 /dev/zero >"$T/65527"
+failure 'over IPv6 20 bytes more fit' '65527 bytes do not fit into one packet' send '[ff15::7%eth0]:10000' --file "$T/65527"
+failure 'and no more' 'more than 65527 bytes; .* at most 65527' send '[ff15::7%eth0]:10000' - <<<"$(cat "$T/text")xxxxxxxxxxxxxxxxxxx"
 
 # Where the message comes from.
 heard() { # WHAT HEX
@@ -142,6 +164,18 @@ on B bash -c 'herald --help >/dev/full' 2>"$T/help_full.err"
 status=$?
 is 'a full device for the help: status 3' $status 3
 stop listener
+
+# Few open files.
+run few B bash -c 'ulimit -n 9; exec herald send 239.1.2.3:10000 x --wait 1ms'
+is 'nine open files are enough' $status 0
+run few B bash -c 'ulimit -n 8; exec herald send 239.1.2.3:10000 x --wait 1ms'
+is 'eight are not: status 3' $status 3
+like 'says how many it takes' few.err '^herald send: 1 group on 1 interface needs 9 open files, .* may have 8$'
+like 'and what to do' few.err '^  try: ulimit -n 9$'
+run few B bash -c 'ulimit -n 20; exec herald send 239.1.2.3+12:10000 x --wait 1ms'
+is 'one more for each group' $status 0
+run few B bash -c 'ulimit -n 20; exec herald send 239.1.2.3+13:10000 x --wait 1ms'
+like 'and no more than that' few.err '^herald send: 13 groups on 1 interface need 21 open files'
 
 # The frame.
 run bare B herald

@@ -67,6 +67,45 @@ ok 'and counts a responder once' json count.out \
 ok 'a response tells which message it answers' json count.out \
     'sorted(e["message"] for e in of("response")) == [1, 1, 2, 2, 3, 3]'
 
+run one B herald send 239.1.2.3:10000 once --count 1 --interval 1ms --wait 100ms
+is '--count 1 is one message' "$(count one.out '"ack"')" 2
+unlike 'without a result of each' one.err '^message'
+run one B herald send 239.1.2.3:10000 'one of a stream' --count 1 --rate max --wait 100ms --for 20s
+is '--count 1 with --rate ends well' $status 0
+like 'and is one message too' one.err '^1 datagram, 15 B in .* datagrams?/s\); 2 responders, 2 responses$'
+start endless B herald send 239.1.2.3:10000 tick --interval 20ms
+wait_line endless.err '^message 5: 2 responders'
+stop endless
+is '--interval without --count goes on until Ctrl-C' $status 0
+like 'with a summary of all' endless.err '^[0-9]+ messages: 2 responders'
+run endless B herald send 239.1.2.3:10000 tick --interval 20ms --for 500ms
+like 'or until --for' endless.err '^[0-9]{1,2} messages: 2 responders'
+
+# An answer that comes after --wait, but before the next message, belongs to its message.
+listen slow A 239.1.2.3:10011 --reply-exec 'sleep 0.1; echo late' --shell
+run late B herald send 239.1.2.3:10011 hello --count 2 --interval 2s --wait 1ms --json
+ok 'late answers count for their message' json late.out \
+    '[(m["responders"], m["unanswered"]) for m in of("message")] == [(1, False), (0, True)]'
+ok 'whose result comes after them' json late.out \
+    '[(e["event"], e["message"]) for e in events if "message" in e] ==
+     [("response", 1), ("message", 1), ("message", 2)]'
+start late B herald send 239.1.2.3:10011 hello --count 2 --interval 20s --wait 1ms --expect 1
+wait_line late.out '"late'
+stop late
+is 'nor are they missing from what was expected' $status 0
+stop slow
+run late B herald send 239.9.9.9:10000 late --count 2 --interval 20ms --wait 10ms --expect 2
+like 'what is missing is told in a line for each' late.err '^message 2: no response, 2 expected$'
+is 'and makes status 1' $status 1
+
+run paced B herald send 239.1.2.3:10000 five --count 5 --rate 100pps --wait 100ms --json
+ok 'the rate of a short stream is that asked for' json paced.out \
+    '0 < of("summary")[0]["datagrams_per_second"] <= 100 and of("summary")[0]["datagrams"] == 5'
+ok 'and it does not say the same thing three times' json paced.out \
+    'not {"messages", "attempts"} & set(of("summary")[0])'
+run paced B herald send 239.1.2.3:10000 single --count 1 --rate 1pps --wait 0
+like 'one a second is one datagram' paced.err '\(.*, 1 datagram/s\)'
+
 run rate B herald send 239.1.2.3:10000 paced --count 20 --rate 200pps --wait 200ms --json -q
 is '--rate paces many messages' $status 0
 wait_until "[ \$(grep -c paced $T/listen_b.out) = 20 ]"
@@ -109,6 +148,10 @@ run twice B herald send 239.1.2.3:10000 twice --expect 3 --retry 2 --wait 200ms 
 ok 'with --retry a responder is counted once, however often it answers' json twice.out \
     'of("summary")[0]["responders"] == 2 and len(of("response")) == 6 and sum(e["first"] for e in of("response")) == 2'
 is 'too few after all retries is status 1' $status 1
+run twice B herald send 239.1.2.3:10000 twice --expect 3 --retry 2 --wait 200ms
+like 'each sending is told' twice.err '^2 of 3 answered; sending again \(try 2 of 3\)$'
+run twice B herald send 239.9.9.9:10000 twice --retry 1 --wait 50ms
+like 'also without --expect' twice.err '^no response; sending again \(try 2 of 2\)$'
 
 run range B herald send 239.1.2.3+2:10000 'two groups' --wait 200ms
 is 'a range is sent to each group' $status 0
@@ -116,7 +159,21 @@ is 'of which one has members' "$(count range.out '"ack"')" 2
 
 run all B herald send 239.1.2.3:10000 everywhere --all-interfaces --wait 200ms
 is '--all-interfaces ends well' $status 0
-wait_line listen_a.out '"everywhere"'
+
+# A heard it on eth1, but its way back is by eth0.
+switch_add sw2
+nic_add A eth1 sw2 10.0.1.1/24
+nic_add B eth1 sw2 10.0.1.2/24
+must ip -n A route add 10.0.1.2/32 dev eth0
+must ip -n A route delete 10.0.1.0/24
+listen back A 239.1.2.3:10009 -i eth1
+run back_send B herald send 239.1.2.3:10009 everywhere -i eth0 -i eth1 --wait 200ms --json
+ok 'a response names the interface of its question' json back_send.out \
+    '[e["interface"] for e in of("response")] == ["eth1"]'
+stop back
+nic_delete A eth1
+nic_delete B eth1
+
 run dscp B herald send 239.1.2.3:10000 marked --dscp 46 --wait 100ms
 is '--dscp ends well' $status 0
 if need python3 '--dscp on the wire'; then

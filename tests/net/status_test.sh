@@ -12,7 +12,16 @@ run nothing A herald listen 239.1.2.3:10000 --for 300ms
 took=$(($(now_ms) - begin))
 is 'nothing within --for: status 4' $status 4
 like 'says so' nothing.err '^herald listen: .*nothing arrived|^nothing arrived'
-like 'and what helps' nothing.err 'herald doctor'
+# The advice can be pasted: a shell reads it as one command, of this program.
+pasted() { # NAME
+    sed -n 's/^  try: //p' "$T/$1.err"
+}
+case $(herald help) in
+    *doctor*) helps='herald doctor 239.1.2.3:10000' ;;
+    *) helps='herald send 239.1.2.3:10000 hello' ;;
+esac
+is 'and what helps' "$(pasted nothing)" "$helps"
+ok 'which can be pasted' on A sh -c "$(pasted nothing)"
 ok "and took that time ($took ms)" test $took -ge 300
 ok 'the likeliest cause is named' grep -qiE 'carrier|sender|ttl|querier|firewall|group' "$T/nothing.err"
 
@@ -22,6 +31,37 @@ is 'without carrier: status 4' $status 4
 like 'names the interface without carrier' cable.err 'eth0.*(carrier|cable)|carrier.*eth0'
 carrier_up A
 wait_until 'ip -n A link show eth0 | grep -q LOWER_UP'
+
+# Interfaces that are down, or gone, are named, and nothing else is said to be the cause.
+must ip -n A link set eth0 down
+for named in '239.1.2.3:10000 -i eth0' '239.1.2.3%eth0:10000'; do
+    # shellcheck disable=SC2086 # two arguments
+    run down A herald listen $named --for 100ms
+    like "$named: eth0 is down" down.err '^herald listen: nothing arrived: eth0 is down$'
+    is 'what helps' "$(pasted down)" 'ip link set eth0 up'
+done
+run down A herald listen 239.1.2.3:10000 --for 100ms
+like 'without -i it is named too' down.err 'only lo is joined.*; eth0 is down$'
+must ip -n A link set eth0 up
+wait_until 'ip -n A link show eth0 | grep -q LOWER_UP'
+nic_add A eth1 sw
+listen gone A 239.1.2.3:10000 -i eth1 --for 1s
+nic_delete A eth1
+finish gone
+like 'one that was deleted is named' gone.err '^herald listen: nothing arrived: eth1 is gone$'
+
+run source A herald listen 10.0.0.2@232.1.2.3+20:10000 '[ff15::7]:10000' --for 50ms
+unlike 'several endpoints: not the first alone is the cause' source.err 'that source address'
+if [ "${helps#herald send}" != "$helps" ]; then
+    is 'the advice has no source and no range' "$(pasted source)" 'herald send 232.1.2.3:10000 hello'
+fi
+run brackets A herald listen '[ff02::7]:10000' -i eth0 --for 50ms
+like 'brackets are quoted for the shell' brackets.err "^  try: herald [a-z]+ '\[ff02::7.*\]:10000'"
+
+run operand A herald listen 239.1.2.3:10000 'hello world'
+is 'a message is no endpoint: status 2' $status 2
+like 'which is said' operand.err "'hello world' is no endpoint \(GROUP:PORT\)"
+is 'with the command that takes it' "$(pasted operand)" "herald send 239.1.2.3:10000 'hello world'"
 
 run nothing_json A herald listen 239.1.2.3:10000 --for 100ms --json
 is 'the same with --json' $status 4
@@ -43,6 +83,7 @@ listen short A 239.1.2.3:10000 --count 2 --for 500ms
 run send B herald send 239.1.2.3:10000 hello --expect 1
 finish short
 is 'fewer than --count within --for: status 1' $status 1
+like 'and why' short.err '^1 of 2 expected$'
 
 listen interrupted A 239.1.2.3:10000
 stop interrupted
@@ -96,6 +137,7 @@ for end in 'interrupt' 'for'; do
     finish stalled
     is "a stalled reader, ended by $end: status 3" $status 3
     like 'which is said' stalled.err 'nobody reads it'
+    like 'and that the rest is lost' stalled.err '^[0-9]+ datagrams?, .*; only [0-9]+ printed, what came later is lost$'
 done
 exec 9>&-
 

@@ -70,6 +70,28 @@ expect 'a mistyped option of a command is guessed' 2 '' \
     "herald listen: no option '--jsn'; did you mean '--json'[?]$try listen"
 run send 239.1.2.3:10000 hello --ttl 256
 expect 'a value out of range is refused' 2 '' "herald send: --ttl 256: must be between 0 and 255$try send"
+run send 239.1.2.3:10000 hello --ttl=
+expect 'an empty value is seen' 2 '' "herald send: --ttl '': must be *$try send"
+for words in '--json --ttl 300' '--ttl 300 --json' '--json=1 --json' '--tll 3 --json'; do
+    # shellcheck disable=SC2086
+    run send 239.1.2.3:10000 hello $words
+    expect "a mistake with $words is one JSON object" 2 \
+        '{"event":"error","cause":"*","advice":"herald help send","status":2}' ''
+done
+run send 239.1.2.3:10000 --ttl 300 -- --json
+expect 'an operand --json is no option' 2 '' "herald send: --ttl 300: must be *$try send"
+run send 239.1.2.3 hello --json
+expect 'a mistake in an operand, too' 2 '{"event":"error","cause":"*port*","advice":"herald help send","status":2}' ''
+run send hello 239.1.2.3:10000
+expect 'the endpoint comes first' 2 '' \
+    "herald send: 'hello' is not an endpoint: EP comes first, then MESSAGE"$'\n  try: herald send 239.1.2.3:10000 hello'
+run send $'\e[2J:1' hello
+expect 'a strange endpoint is escaped once' 2 '' "herald send: '[?][[]2J:1' is not an endpoint$try send"
+for command in send listen; do
+    run $command --help
+    got_status=$(grep -c 'may be repeated' "$directory/out")
+    expect "$command --help does not say twice that -i may be repeated" 0 'Usage*' ''
+done
 
 # Descriptor 9 becomes a pipe whose only reader is gone.
 mkfifo "$directory/pipe"

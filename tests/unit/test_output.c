@@ -21,6 +21,7 @@ struct record {
     const char *text;
     const char *missing;
     struct bytes payload;
+    struct list list;
     uint64_t number;
     int64_t unknown;
     bool yes, no;
@@ -167,7 +168,7 @@ static void payload_cannot_control_the_terminal_in_either_form(void **state)
 
     (void)state;
     output_record(&capture->output, OUTPUT_DATA, "x", payload, &record);
-    check_and_free(capture, "\\x1b[2J\\x7f\\xc2\\x9b\\n\"\\x00z et\\x1bh\n", "");
+    check_and_free(capture, "\\x1b[2J\\x7f\\xc2\\x9b\\n\\\"\\x00z et\\x1bh\n", "");
     capture = capture_new(true, false);
     output_record(&capture->output, OUTPUT_DATA, "x", payload, &record);
     check_and_free(
@@ -200,6 +201,66 @@ static void an_empty_payload_is_an_empty_string(void **state)
     capture = capture_new(false, false);
     output_record(&capture->output, OUTPUT_DATA, "x", payload, &record);
     check_and_free(capture, "\"\"\n", "");
+}
+
+static void a_payload_cannot_imitate_the_rest_of_its_line(void **state)
+{
+    static const struct field payload[] = { ROW(payload, FIELD_BYTES, .before = "\"", .after = "\"  213 µs"),
+                                            { .key = NULL } };
+    static const struct {
+        const char *payload;
+        const char *line;
+    } rows[] = {
+        { "hi\"  999 µs", "\"hi\\\"  999 µs\"  213 µs\n" },
+        { "\"", "\"\\\"\"  213 µs\n" },
+        { "\"\"ü\\\"", "\"\\\"\\\"ü\\\\\\\"\"  213 µs\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct record record = { .payload = { (const uint8_t *)rows[i].payload, strlen(rows[i].payload) } };
+        struct capture *capture = capture_new(false, false);
+        output_record(&capture->output, OUTPUT_DATA, "x", payload, &record);
+        check_and_free(capture, rows[i].line, "");
+    }
+}
+
+static void a_list_shows_a_few_and_json_has_all(void **state)
+{
+    static const struct field lists[] = { ROW(list, FIELD_LIST, .before = "on "), { .key = NULL } };
+    static const char *const names[] = { "eth0", "et\x1bh", "lo" };
+    static const struct {
+        size_t count, shown;
+        const char *line, *object;
+    } rows[] = {
+        { 3, 3, "on eth0, et\\x1bh, lo\n", "{\"event\":\"x\",\"list\":[\"eth0\",\"et\\u001Bh\",\"lo\"]}\n" },
+        { 3, 1, "on eth0 and 2 more\n", "{\"event\":\"x\",\"list\":[\"eth0\",\"et\\u001Bh\",\"lo\"]}\n" },
+        { 1, 3, "on eth0\n", "{\"event\":\"x\",\"list\":[\"eth0\"]}\n" },
+        { 0, 3, "on none yet\n", "{\"event\":\"x\",\"list\":[]}\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct record record = { .list = { names, rows[i].count, rows[i].shown, "none yet" } };
+        struct capture *capture = capture_new(false, false);
+        output_record(&capture->output, OUTPUT_DATA, "x", lists, &record);
+        check_and_free(capture, rows[i].line, "");
+        capture = capture_new(true, false);
+        output_record(&capture->output, OUTPUT_DATA, "x", lists, &record);
+        check_and_free(capture, rows[i].object, "");
+    }
+}
+
+static void a_reader_that_has_gone_is_reported_once_and_sticks(void **state)
+{
+    struct capture *capture = capture_new(false, false);
+
+    (void)state;
+    output_reader_gone(&capture->output);
+    output_reader_gone(&capture->output);
+    assert_int_equal(output_raw(&capture->output, "x", 1), -EPIPE);
+    assert_int_equal(output_status(&capture->output, STATUS_DONE), STATUS_FAILED);
+    check_and_free(capture, "", "herald test: cannot write to standard output: Broken pipe\n");
 }
 
 /* The human form is escaped in pieces: no character may fall between two of them. */
@@ -372,6 +433,9 @@ int main(void)
         cmocka_unit_test(payload_cannot_control_the_terminal_in_either_form),
         cmocka_unit_test(bytes_that_are_no_utf8_become_hex_digits),
         cmocka_unit_test(an_empty_payload_is_an_empty_string),
+        cmocka_unit_test(a_payload_cannot_imitate_the_rest_of_its_line),
+        cmocka_unit_test(a_list_shows_a_few_and_json_has_all),
+        cmocka_unit_test(a_reader_that_has_gone_is_reported_once_and_sticks),
         cmocka_unit_test(a_long_payload_is_whole),
         cmocka_unit_test(messages_go_to_stderr_and_quiet_drops_them),
         cmocka_unit_test(in_json_everything_goes_to_stdout),

@@ -12,21 +12,22 @@
 
 static const struct {
     const char *text;
-    const char *words[6]; /* none: -EINVAL is expected */
+    const char *words[6];
+    int result; /* of words_split() */
 } rows[] = {
-    { "cat", { "cat" } },
-    { "  cat   -n\t x\n", { "cat", "-n", "x" } },
-    { "echo 'a b' \"c d\"", { "echo", "a b", "c d" } },
-    { "echo a' 'b\" \"c", { "echo", "a b c" } },
-    { "echo ''", { "echo", "" } },
-    { "echo a\\ b \\'", { "echo", "a b", "'" } },
-    { "echo 'a\\b' \"a\\\"b\"", { "echo", "a\\b", "a\"b" } },
-    { "echo $(touch x) | cat", { "echo", "$(touch", "x)", "|", "cat" } },
-    { "", { NULL } },
-    { "   ", { NULL } },
-    { "echo 'open", { NULL } },
-    { "echo \"open", { NULL } },
-    { "echo \\", { NULL } },
+    { "cat", { "cat" }, 0 },
+    { "  cat   -n\t x\n", { "cat", "-n", "x" }, 0 },
+    { "echo 'a b' \"c d\"", { "echo", "a b", "c d" }, 0 },
+    { "echo a' 'b\" \"c", { "echo", "a b c" }, 0 },
+    { "echo ''", { "echo", "" }, 0 },
+    { "echo a\\ b \\'", { "echo", "a b", "'" }, 0 },
+    { "echo 'a\\b' \"a\\\"b\"", { "echo", "a\\b", "a\"b" }, 0 },
+    { "echo $(touch x) | cat", { "echo", "$(touch", "x)", "|", "cat" }, 0 },
+    { "", { NULL }, -ENODATA },
+    { "   ", { NULL }, -ENODATA },
+    { "echo 'open", { NULL }, -EINVAL },
+    { "echo \"open", { NULL }, -EINVAL },
+    { "echo \\", { NULL }, -EILSEQ },
 };
 
 static void words_are_split_as_a_shell_would_but_nothing_is_expanded(void **state)
@@ -36,7 +37,7 @@ static void words_are_split_as_a_shell_would_but_nothing_is_expanded(void **stat
         char **words = NULL;
         size_t k = 0;
 
-        assert_int_equal(words_split(rows[i].text, &words), rows[i].words[0] == NULL ? -EINVAL : 0);
+        assert_int_equal(words_split(rows[i].text, &words), rows[i].result);
         for (; rows[i].words[k] != NULL; k++)
             assert_string_equal(words[k], rows[i].words[k]);
         if (words != NULL)
@@ -45,10 +46,81 @@ static void words_are_split_as_a_shell_would_but_nothing_is_expanded(void **stat
     }
 }
 
+static void what_only_a_shell_would_understand_is_found(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *syntax;
+    } commands[] = {
+        { "cat -n x", NULL },
+        { "cat | wc", "|" },
+        { "cat || echo", "||" },
+        { "cat && echo", "&&" },
+        { "cat > x", ">" },
+        { "cat >>x", ">>" },
+        { "cat 2>/dev/null", ">" },
+        { "cat < x", "<" },
+        { "sleep 1 &", "&" },
+        { "sleep 1; echo", ";" },
+        { "sleep 1 ; echo", ";" },
+        { "echo $(date)", "$(" },
+        { "echo day=$(date)", "$(" },
+        { "echo \"$(date)\"", "$(" },
+        { "echo `date`", "`" },
+        /* What is quoted is meant as it stands. */
+        { "grep '|' x", NULL },
+        { "grep \"|\" x", NULL },
+        { "grep \\| x", NULL },
+        { "echo '$(date) `date`; x'", NULL },
+        { "echo \\$(date)", NULL },
+        /* And this is plain text without a shell. */
+        { "curl http://x/?a=1&b=2", NULL },
+        { "sed s/a|b/c/", NULL },
+        { "", NULL },
+        { "echo \\", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        const char *syntax = words_shell_syntax(commands[i].text);
+
+        if (commands[i].syntax == NULL)
+            assert_null(syntax);
+        else
+            assert_string_equal(syntax, commands[i].syntax);
+    }
+}
+
+static void a_quoted_text_is_one_word_again(void **state)
+{
+    static const char *const texts[][2] = {
+        { "239.1.2.3%eth0:10000", "239.1.2.3%eth0:10000" },
+        { "[ff15::7]:10000", "'[ff15::7]:10000'" },
+        { "", "''" },
+        { "it's $(x) \"y\" \\ z", "'it'\\''s $(x) \"y\" \\ z'" },
+    };
+    char quoted[64];
+    char small[12];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        char **words = NULL;
+
+        assert_string_equal(words_quote(texts[i][0], quoted, sizeof(quoted)), texts[i][1]);
+        assert_int_equal(words_split(quoted, &words), 0);
+        assert_string_equal(words[0], texts[i][0]);
+        assert_null(words[1]);
+        words_free(words);
+    }
+    assert_string_equal(words_quote("a long text", small, sizeof(small)), "'a long'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_split_as_a_shell_would_but_nothing_is_expanded),
+        cmocka_unit_test(what_only_a_shell_would_understand_is_found),
+        cmocka_unit_test(a_quoted_text_is_one_word_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
