@@ -294,7 +294,7 @@ static const struct field retry_fields[] = {
 
 void send_report_retry(struct send *send, uint32_t responders, uint32_t attempt)
 {
-    enum { RESPONDERS = 2 };
+    enum { UNANSWERED = 1, RESPONDERS };
     struct field fields[sizeof retry_fields / sizeof *retry_fields];
     bool expecting = send->settings->expect > 0;
     struct retry record = {
@@ -303,12 +303,11 @@ void send_report_retry(struct send *send, uint32_t responders, uint32_t attempt)
         .expected = expecting ? send->settings->expect : -1,
         .attempt = attempt,
         .attempts_max = (uint64_t)send->settings->retry + 1,
-        .none = !expecting, /* without --expect one answer is enough */
+        .none = responders == 0,
     };
 
     memcpy(fields, retry_fields, sizeof fields);
-    if (!expecting)
-        fields[RESPONDERS].before = NULL;
+    fields[expecting ? UNANSWERED : RESPONDERS].before = NULL; /* without --expect one answer is enough */
     print(send, OUTPUT_MESSAGE, "retry", fields, &record);
 }
 
