@@ -83,7 +83,8 @@ static int find_program(const char *name, char *ret_path, size_t size_bytes)
 
             if (r == 0)
                 return 0;
-            if (r == -EACCES && result == -ENOENT) { /* the next best: there is a file of that name */
+            /* The next best: a file of that name. A directory of PATH that may not be searched says nothing. */
+            if (r == -EACCES && result == -ENOENT && access(candidate, F_OK) == 0) {
                 result = r;
                 snprintf(ret_path, size_bytes, "%s", candidate);
             }

@@ -141,6 +141,11 @@ like 'by name' missing.err '^herald listen: .*/no/such/program'
 run missing A herald listen 239.1.2.3:10000 --exec no-such-program-anywhere --for 1s
 like 'so is a bare name' missing.err '^herald listen: .*no-such-program-anywhere'
 like 'with what helps' missing.err '^  try: its full path'
+mkdir "$T/closed"
+chmod 0 "$T/closed"
+run missing A env PATH="$T/closed/bin:$PATH" setpriv --bounding-set -all --inh-caps -all herald listen 239.1.2.3:10000 \
+    --exec no-such-program-anywhere --for 1s
+like 'even if a directory of PATH may not be searched' missing.err '^  try: its full path'
 mkdir "$T/directory"
 run missing A herald listen 239.1.2.3:10000 --exec "$T/directory" --for 1s
 is 'a directory is no program' $status 3
