@@ -93,6 +93,29 @@ static const char *describe_clamping(const struct herald_receiver_stats *stats, 
     return text;
 }
 
+/* With -v: what stands behind the first line. */
+static void note_start(struct listener *listener, const struct herald_receiver_stats *stats)
+{
+    char granted[UNITS_TEXT_BYTES];
+
+    if (listener->messages.verbose)
+        output_note(
+            &listener->messages, "memberships: %u, interfaces: %u, sockets: %u, each with a receive buffer of %s",
+            stats->memberships, stats->interfaces, stats->sockets, size_format(stats->receive_buffer_bytes, granted));
+}
+
+/* With -v: what stands behind the summary. */
+static void note_end(struct listener *listener, const struct herald_receiver_stats *stats)
+{
+    if (listener->messages.verbose)
+        output_note(&listener->messages,
+                    "%llu datagrams came in %llu packets (UDP GRO); %llu were not for a joined group; %llu answers "
+                    "withheld, %llu failed",
+                    (unsigned long long)stats->datagrams, (unsigned long long)stats->runs,
+                    (unsigned long long)stats->strays, (unsigned long long)listener->answers.withheld,
+                    (unsigned long long)listener->answers.failed);
+}
+
 void listen_report_start(struct listener *listener)
 {
     const struct listen_settings *settings = listener->settings;
@@ -116,6 +139,7 @@ void listen_report_start(struct listener *listener)
         .clamped = describe_clamping(&stats, clamped, sizeof(clamped)),
     };
     output_record(&listener->messages, OUTPUT_MESSAGE, "listening", start_fields, &record);
+    note_start(listener, &stats);
     release_texts(&endpoints);
     release_texts(&interfaces);
 }
@@ -331,6 +355,7 @@ void listen_report_end(struct listener *listener, uint64_t now_ns)
     if (record.kernel_drops > 0)
         fields[SUMMARY_DROPS].before = ", at least ";
     output_record(&listener->messages, OUTPUT_MESSAGE, "summary", fields, &record);
+    note_end(listener, &stats);
 }
 
 void listen_report_shortage(struct listener *listener)

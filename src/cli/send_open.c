@@ -270,15 +270,16 @@ static void warn_of_carrier(struct send *send, const char *name)
     output_warning(&send->output, &error);
 }
 
-static void note_buffer(struct send *send, const struct herald_sender_facts *facts)
+/* With -v: what stands behind the first line. */
+static void note_sizes(struct send *send, const struct herald_sender_facts *facts)
 {
-    char asked[UNITS_TEXT_BYTES];
+    bool clamped = facts->receive_buffer_bytes < facts->receive_buffer_asked_bytes;
     char got[UNITS_TEXT_BYTES];
 
-    if (send->output.verbose && facts->receive_buffer_bytes < facts->receive_buffer_asked_bytes)
-        output_note(&send->output, "the receive buffer is %s, not %s, by the limit net.core.rmem_max",
-                    size_format(facts->receive_buffer_bytes, got),
-                    size_format(facts->receive_buffer_asked_bytes, asked));
+    if (send->output.verbose)
+        output_note(&send->output, "%zu bytes fit into one packet on %s; the receive buffer for answers is %s%s",
+                    facts->payload_max_bytes, facts->interface.name, size_format(facts->receive_buffer_bytes, got),
+                    clamped ? ", less than asked for, by the limit net.core.rmem_max" : "");
 }
 
 void send_introduce(struct send *send)
@@ -293,6 +294,6 @@ void send_introduce(struct send *send)
         if (!facts->interface.carrier)
             warn_of_carrier(send, facts->interface.name);
         if (i == 0)
-            note_buffer(send, facts);
+            note_sizes(send, facts);
     }
 }

@@ -572,6 +572,26 @@ static void warn_of_drops(struct send *send, uint64_t dropped)
     output_warning(&send->output, &error);
 }
 
+/* With -v: how the datagrams went out. */
+static void note_calls(struct send *send)
+{
+    uint64_t datagrams = 0;
+    uint64_t calls = 0;
+    bool gso = false;
+
+    for (size_t i = 0; i < send->sender_count; i++) {
+        struct herald_sender_stats stats;
+
+        herald_sender_stats(send->senders[i], &stats);
+        datagrams += stats.datagrams;
+        calls += stats.calls;
+        gso = gso || stats.gso;
+    }
+    if (send->output.verbose)
+        output_note(&send->output, "%llu datagrams went out by %llu system calls%s", (unsigned long long)datagrams,
+                    (unsigned long long)calls, gso ? " (UDP GSO)" : "");
+}
+
 void send_report_summary(struct send *send)
 {
     const struct send_totals *totals = &send->totals;
@@ -605,6 +625,7 @@ void send_report_summary(struct send *send)
     if (send->messages_max != 1 && !stream)
         report_responders(send);
     print(send, OUTPUT_MESSAGE, "summary", fields, &summary);
+    note_calls(send);
     if (summary.dropped > 0)
         warn_of_drops(send, summary.dropped);
 }

@@ -183,4 +183,14 @@ if need python3 '--dscp on the wire'; then
     wait_line capture.out "udp 10.0.0.2 > 239.1.2.3 .*'marked'"
     like '--dscp is on the wire' capture.out "udp 10\.0\.0\.2 > 239\.1\.2\.3 ttl 1 tos 184 .*'marked'"
 fi
+# ---- -v tells what stands behind
+listen verbose A 239.1.2.3:10000 -v --no-print -i eth0
+run send B herald send 239.1.2.3:10000 --hex "$(printf '00%.0s' {1..1000})" --rate max --count 640 --wait 0 -v
+wait_drained A 10000
+stop verbose
+like '-v: what fits' send.err '^1472 bytes fit into one packet on eth0; the receive buffer for answers is '
+like '-v: how it went out' send.err '^640 datagrams went out by [0-9]+ system calls'
+like '-v: sockets and memberships' verbose.err '^memberships: 1, interfaces: 1, sockets: 1, each with a receive buffer of '
+like '-v: how it came in' verbose.err '^[0-9]+ datagrams came in [0-9]+ packets .*; 0 were not for a joined group'
+
 done_testing
