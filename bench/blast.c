@@ -100,7 +100,7 @@ static void receive_all(struct bench_job *job)
     if (herald_receiver_new(&receiver, &config, &error) < 0)
         die(&error);
     while (!bench_stopped()) {
-        if (herald_receiver_wait(receiver, herald_clock_ns() + WAIT_MS * UINT64_C(1000000)) < 0 ||
+        if (herald_receiver_wait(receiver, HERALD_NEVER) < 0 ||
             herald_receiver_process(receiver, herald_clock_ns()) < 0)
             break;
         drain(job, receiver, &meter);

@@ -149,6 +149,7 @@ static void on_terminate(int number)
 {
     (void)number;
     stopped = 1;
+    alarm(1); /* and again: the first may have come just before a wait without end */
 }
 
 void bench_catch_terminate(void)
@@ -156,6 +157,7 @@ void bench_catch_terminate(void)
     struct sigaction action = { .sa_handler = on_terminate };
 
     sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGALRM, &action, NULL);
 }
 
 bool bench_stopped(void)
