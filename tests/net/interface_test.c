@@ -112,12 +112,12 @@ static void the_watch_follows_an_interface_through_its_life(void **state)
         seen = wait_kind(watch, "veth0", HERALD_INTERFACE_CHANGED);
     while (seen.mtu_bytes != 1300);
     run_command("ip link set veth0 name wire0");
-    seen = wait_kind(watch, "wire0", HERALD_INTERFACE_CHANGED);
+    wait_kind(watch, "wire0", HERALD_INTERFACE_CHANGED);
     count = herald_interface_watch_list(watch, &list);
     assert_non_null(named(list, count, "wire0"));
     assert_null(named(list, count, "veth0"));
     run_command("ip link del wire0");
-    seen = wait_kind(watch, "wire0", HERALD_INTERFACE_DISAPPEARED);
+    wait_kind(watch, "wire0", HERALD_INTERFACE_DISAPPEARED);
     count = herald_interface_watch_list(watch, &list);
     assert_null(named(list, count, "wire0"));
     herald_interface_watch_free(watch);
