@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -34,6 +36,9 @@ struct runner {
     bool reply;
     bool output_to_stderr;
     uint64_t timeout_ns;
+    /* As they were when the runner was made: programs get these, whatever the command has set for itself since. */
+    struct rlimit descriptors;
+    int scheduling;
 
     struct waiting *first, *last;
     size_t waiting_count;
@@ -189,6 +194,11 @@ int runner_new(struct runner **ret_runner, const struct runner_config *config, s
     runner->timeout_ns = config->timeout_ns;
     runner->pid_fd = -1;
     runner->output_fd = -1;
+    runner->scheduling = sched_getscheduler(0);
+    if (getrlimit(RLIMIT_NOFILE, &runner->descriptors) < 0) {
+        free(runner);
+        return herald_error_set(error, -EPERM, "the limit of open files cannot be read");
+    }
     r = make_words(runner, config, error);
     if (r < 0) {
         runner_free(runner);
@@ -292,6 +302,7 @@ static char **make_environment(struct waiting *waiting)
 static void become_program(const struct runner *runner, char **environment, int input_fd, int output_fd, int report_fd,
                            pid_t parent)
 {
+    const struct sched_param no_priority = { 0 };
     sigset_t none;
     int code;
 
@@ -299,6 +310,10 @@ static void become_program(const struct runner *runner, char **environment, int 
     signal(SIGPIPE, SIG_DFL); /* which this command ignores */
     sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0);
+    /* Neither matters enough to give up for. */
+    (void)setrlimit(RLIMIT_NOFILE, &runner->descriptors);
+    if (runner->scheduling == SCHED_OTHER)
+        (void)sched_setscheduler(0, SCHED_OTHER, &no_priority);
     /* A listener that is killed at once must not leave its program behind. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() == parent && dup2(input_fd, STDIN_FILENO) >= 0 &&

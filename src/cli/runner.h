@@ -48,7 +48,10 @@ struct runner_result {
 
 struct runner;
 
-/* Finds the program now, so that a wrong name is told at once. @return 0; -errno with *error filled. */
+/*
+ * Finds the program now, so that a wrong name is told at once. Programs will have the descriptor limit and the
+ * scheduling policy that this process has now. @return 0; -errno with *error filled.
+ */
 int runner_new(struct runner **ret_runner, const struct runner_config *config, struct herald_error *error);
 
 /* Kills what still runs. Takes NULL; returns NULL. */

@@ -163,6 +163,21 @@ run missing A herald listen 239.1.2.3:10000 --exec '  ' --for 1s
 like 'so is an empty command, of its own as well' missing.err 'the command is empty$'
 is 'an empty command is a usage error' $status 2
 
+# The listener raises its own limit of descriptors, and with --no-print runs as a batch job.
+cat >"$T/bin/limits" <<'PROGRAM'
+#!/bin/sh
+{ ulimit -n; grep -E '^policy' /proc/self/sched || chrt -p $$ | head -1; } >"$T/limits.part"
+mv "$T/limits.part" "$T/limits"
+PROGRAM
+chmod +x "$T/bin/limits"
+ulimit -Sn 512
+listen limits A 239.1.2.3:10000 --exec limits --no-print
+send hello --expect 1
+wait_until '[ -e "$T/limits" ]'
+is 'programs have the descriptor limit that the listener was started with' "$(head -1 "$T/limits")" 512
+unlike 'and not its scheduling' limits '(:[[:space:]]*3|BATCH)$'
+stop limits
+
 listen hanging A 239.1.2.3:10000 --exec hang --exec-timeout 300ms
 send hello --expect 1
 is 'a hanging program does not keep the listener from answering' $status 0
