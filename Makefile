@@ -2,10 +2,11 @@
 # A thin front for meson and the scripts in tools/: `make help` lists the targets.
 # Everything runs one target at a time; ninja and meson use all cores by themselves.
 .NOTPARALLEL:
-.PHONY: all demo test bench fuzz check install clean help
+.PHONY: all demo test sim bench fuzz check install clean help
 
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+SIM_SEEDS ?= 100
 
 all:
 	@tools/install-deps --check build
@@ -19,6 +20,11 @@ demo:
 test:
 	@tools/install-deps build demo test
 	@tools/test
+
+sim:
+	@tools/install-deps build
+	@tools/build build
+	@build/sim/herald-sim all --seeds "$(SIM_SEEDS)"
 
 bench:
 	@tools/install-deps build demo bench
@@ -44,8 +50,9 @@ help:
 	@echo 'make          build build/herald and the library'
 	@echo 'make demo     two hosts in private namespaces: one message, two acknowledgements'
 	@echo 'make test     every test, plain and under ASan and UBSan'
+	@echo 'make sim      the reliable transport on simulated networks, SIM_SEEDS (100) times each'
 	@echo 'make bench    how fast this machine multicasts'
-	@echo 'make fuzz     fuzz the endpoint parser for FUZZ_SECONDS (60)'
+	@echo 'make fuzz     fuzz parsers and protocol machines for FUZZ_SECONDS (60) each'
 	@echo 'make check    formatting, static analysis, clang with -Werror and sanitizers'
 	@echo 'make install  to PREFIX (/usr/local), below DESTDIR if that is set'
 	@echo 'make clean    remove what was built'

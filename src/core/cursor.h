@@ -128,18 +128,20 @@ static inline int hd_cursor_skip(struct hd_cursor *cursor, size_t size_bytes)
 {
     if (hd_cursor_left(cursor) < size_bytes)
         return -EBADMSG;
-    cursor->at += size_bytes;
+    if (size_bytes > 0) /* an empty cursor may stand nowhere, and NULL + 0 is undefined in C */
+        cursor->at += size_bytes;
     return 0;
 }
 
 /* Copies size_bytes out of the packet. */
 static inline int hd_cursor_bytes(struct hd_cursor *cursor, uint8_t *ret_bytes, size_t size_bytes)
 {
-    if (hd_cursor_left(cursor) < size_bytes)
+    const uint8_t *at = cursor->at;
+
+    if (hd_cursor_skip(cursor, size_bytes) < 0)
         return -EBADMSG;
     if (size_bytes > 0)
-        memcpy(ret_bytes, cursor->at, size_bytes);
-    cursor->at += size_bytes;
+        memcpy(ret_bytes, at, size_bytes);
     return 0;
 }
 

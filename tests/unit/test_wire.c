@@ -65,6 +65,24 @@ static void assert_sender(const struct hd_header *actual)
     assert_int_equal(actual->gsize, header_max.gsize);
 }
 
+/* --- the cursor --- */
+
+/* Where a message has no content its cursor is NULL. A sanitizer looks at this. */
+static void nothing_can_be_read_from_a_cursor_that_stands_nowhere(void **state)
+{
+    struct hd_cursor nowhere = { 0 }, sub;
+    uint8_t byte = 7;
+
+    (void)state;
+    assert_int_equal(hd_cursor_left(&nowhere), 0);
+    assert_int_equal(hd_cursor_skip(&nowhere, 0), 0);
+    assert_int_equal(hd_cursor_bytes(&nowhere, &byte, 0), 0);
+    assert_int_equal(hd_cursor_sub(&nowhere, 0, &sub), 0);
+    assert_int_equal(hd_cursor_left(&sub), 0);
+    assert_true(hd_cursor_bytes(&nowhere, &byte, 1) < 0);
+    assert_int_equal(byte, 7);
+}
+
 /* --- round trips --- */
 
 static void data_round_trips_with_the_largest_values_of_each_scheme(void **state)
@@ -643,6 +661,7 @@ int main(void)
         cmocka_unit_test(eot_round_trips),
         cmocka_unit_test(ack_req_round_trips),
         cmocka_unit_test(cc_round_trips_with_its_largest_values),
+        cmocka_unit_test(nothing_can_be_read_from_a_cursor_that_stands_nowhere),
         cmocka_unit_test(an_application_ack_carries_its_payload),
         cmocka_unit_test(a_delivery_report_of_another_length_is_somebody_elses),
         cmocka_unit_test(the_position_of_an_ack_round_trips),
