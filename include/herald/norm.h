@@ -442,8 +442,9 @@ HERALD_API int herald_norm_receiver_input(herald_norm_receiver *receiver, const 
                                           const uint8_t *packet, size_t packet_bytes, uint64_t now_ns);
 
 /**
- * Feedback to send: to the group, or to a sender by unicast. It lies in the buffer as a whole (no payload), which
- * needs HERALD_NORM_BUFFER_BYTES(segment_bytes_max).
+ * Feedback to send: to the group, or to a sender by unicast. It lies in the buffer, which needs
+ * HERALD_NORM_BUFFER_BYTES(segment_bytes_max); only the content of an answer given to _acknowledge() is a payload, valid
+ * until the next call of that or of input().
  * @return 1: *datagram is filled; 0: nothing to send before next_timeout(); -EMSGSIZE: the buffer is too small.
  */
 HERALD_API HERALD_CHECKED int herald_norm_receiver_poll_output(herald_norm_receiver *receiver,
@@ -520,7 +521,8 @@ HERALD_API HERALD_CHECKED int herald_norm_receiver_stream_read(herald_norm_recei
                                                                struct herald_norm_stream_piece *ret_piece,
                                                                uint64_t now_ns);
 
-/** Answers a REQUEST event, or repeats an answer. @return 0; -ENOENT: no such sender; -EMSGSIZE; -EBUSY: one is due. */
+/** Answers a REQUEST event, or repeats an answer. @return 0; -ENOENT: no such sender; -EMSGSIZE; -EBUSY: one is
+ *  due; -EINVAL: ack_type below 16; -EPERM: the receiver is silent. */
 HERALD_API HERALD_CHECKED int herald_norm_receiver_acknowledge(herald_norm_receiver *receiver, uint32_t sender_id,
                                                                uint8_t ack_type, uint8_t ack_id, const uint8_t *content,
                                                                size_t content_bytes, uint64_t now_ns);

@@ -271,10 +271,24 @@ static bool put_info(struct build *build, const struct hd_rx_object *object)
     return true;
 }
 
+/* Of a stream only what its buffer can hold: a single forged packet may claim that it is billions of blocks ahead. */
+static struct hd_rx_place place_within_reach(const struct hd_rx_object *object, const struct hd_rx_place *limit)
+{
+    struct hd_rx_place within = hd_rx_place_within(object, limit);
+
+    if (hd_rx_object_is_stream(object)) {
+        uint64_t end = object->stream.next_block + object->stream.buffer_blocks;
+
+        if (within.unit > end + 1)
+            within = (struct hd_rx_place){ .object = within.object, .unit = end + 1 };
+    }
+    return within;
+}
+
 /* What is missing of an open object, from nack_from on. @return false: no room. */
 static bool put_object(struct build *build, struct hd_rx_object *object)
 {
-    struct hd_rx_place within = hd_rx_place_within(object, &build->limit);
+    struct hd_rx_place within = place_within_reach(object, &build->limit);
     struct hd_rx_place *from = &build->remote->nack_from;
     uint64_t limit = within.unit > 0 ? within.unit - 1 : 0;
     uint64_t end;

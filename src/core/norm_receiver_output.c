@@ -140,7 +140,7 @@ static bool put_one(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
         hd_wire_put_position(writer, &remote->watermark);
     } else if (what == HD_RX_SEND_APPLICATION) {
         put_ack(receiver, remote, writer, remote->application_type, remote->application_id, now_ns);
-        datagram->payload = remote->application_bytes;
+        datagram->payload = remote->application_size_bytes > 0 ? remote->application_bytes : NULL;
         datagram->payload_bytes = remote->application_size_bytes;
     } else {
         put_ack(receiver, remote, writer, HD_ACK_CC, 0, now_ns);
