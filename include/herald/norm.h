@@ -50,6 +50,9 @@ extern "C" {
 /** Nothing is sent faster than this: 100 Gbit/s. Also what "as fast as possible" is called. */
 #define HERALD_NORM_RATE_MAX_BYTES_PER_S UINT64_C(12500000000)
 
+/** A backoff_factor that follows from the group_size. */
+#define HERALD_NORM_BACKOFF_AUTO 255
+
 /* ------------------------------------------------------------------ datagrams */
 
 /**
@@ -133,7 +136,9 @@ struct herald_norm_sender_config {
 
     uint64_t grtt_initial_ns; /**< the group's round-trip time before it is measured; 100 ms */
     uint64_t grtt_max_ns;     /**< and its limit; 10 s */
-    uint8_t backoff_factor;   /**< K of RFC 5740: NACKs are spread over K * GRTT, 0 .. 15; 4 */
+    uint8_t backoff_factor;   /**< K of RFC 5740: NACKs are spread over K * GRTT, 0 .. 15; or
+                                   HERALD_NORM_BACKOFF_AUTO: 4 for groups of up to 1,000, 6 of 10,000, 8 of 1,000,000,
+                                   so that the NACKs grow no faster than the group's logarithm; AUTO */
     uint32_t group_size;      /**< estimate of how many receivers; 1000 */
     uint8_t robust_factor;    /**< how often FLUSH, EOT and requests are repeated, 1 .. 255; 20 */
     bool unicast_feedback;    /**< expect NACKs by unicast: advertise them to the group (REPAIR_ADV) */
@@ -443,8 +448,8 @@ HERALD_API int herald_norm_receiver_input(herald_norm_receiver *receiver, const 
 
 /**
  * Feedback to send: to the group, or to a sender by unicast. It lies in the buffer, which needs
- * HERALD_NORM_BUFFER_BYTES(segment_bytes_max); only the content of an answer given to _acknowledge() is a payload, valid
- * until the next call of that or of input().
+ * HERALD_NORM_BUFFER_BYTES(segment_bytes_max); only the content of an answer given to _acknowledge() is a payload,
+ * valid until the next call of that or of input().
  * @return 1: *datagram is filled; 0: nothing to send before next_timeout(); -EMSGSIZE: the buffer is too small.
  */
 HERALD_API HERALD_CHECKED int herald_norm_receiver_poll_output(herald_norm_receiver *receiver,

@@ -16,8 +16,8 @@
 #ifndef HD_CC_SENDER_H
 #define HD_CC_SENDER_H
 
-#include "herald/norm.h"
 #include "wire.h"
+#include <herald/norm.h>
 
 enum {
     HD_CC_NODES = 16,  /* tracked receivers: the CLR, and PLRs */
