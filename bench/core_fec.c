@@ -262,7 +262,7 @@ static void run_code(unsigned k, unsigned parity_symbols, size_t bytes)
 
     expect(matrix && job.memory && job.tables && job.matrix && job.scratch &&
                hd_fec_encoder_new(&job.encoder, (uint16_t)k, (uint16_t)parity_symbols) == 0 &&
-               hd_fec_decoder_new(&job.decoder) == 0,
+               hd_fec_decoder_new(&job.decoder, HD_FEC_SYMBOLS_MAX) == 0,
            "out of memory");
     for (size_t i = 0; i < memory_bytes; i++)
         job.memory[i] = (uint8_t)(i * 2654435761u >> 13);

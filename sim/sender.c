@@ -185,7 +185,7 @@ static void handle_event(struct sim_sender *sender, const struct herald_norm_sen
         check_ack(sender, event);
         break;
     case HERALD_NORM_SENDER_ACKS_DONE:
-        if (event->count > 0) {
+        if (event->missing_count > 0) {
             ask_for_acks(sender);
         } else if (!sender->acks_finished) {
             sender->acks_finished = true;

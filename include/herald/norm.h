@@ -21,11 +21,12 @@
  * not for it, and its own.
  *
  * Rules:
- *  - Time is nanoseconds of any clock that never runs backwards (herald_clock_ns(), or a simulated one). Every call
- *    with a `now_ns` must not have an earlier one than the call before it on that machine.
+ *  - Time is nanoseconds of any clock that never runs backwards (herald_clock_ns(), or a simulated one). An earlier
+ *    `now_ns` than in the call before does no harm but delays what is due. All times that are told are of that clock.
  *  - After handle_timeout(now) and draining the output, next_timeout() is later than `now`.
- *  - Events are drained after each call: while some are left, input() and handle_timeout() may return -EBUSY and do
- *    nothing. What an event points to is valid until the next call on that machine other than poll_event().
+ *  - Events are drained after each call: while some are left, input() and handle_timeout() return -EBUSY and do
+ *    nothing, next_timeout() may lie in the past, and a loop without poll_event() spins. What an event points to is
+ *    valid until the next call on that machine other than poll_event().
  *  - All memory is allocated by _new, from the limits in the config. A limit that is reached is an event or a
  *    counter, never a failure of the machine.
  *  - A packet that is malformed, hostile or not for us is counted by reason and dropped.
@@ -40,7 +41,7 @@
 extern "C" {
 #endif
 
-/** Node ids that nobody can have: none, and any (RFC 5740 section 2.1). */
+/** Node ids that nobody can have: RFC 5740's NORM_NODE_NONE and NORM_NODE_ANY. */
 #define HERALD_NORM_NODE_NONE UINT32_C(0)
 #define HERALD_NORM_NODE_ANY  UINT32_C(0xffffffff)
 
@@ -92,7 +93,7 @@ struct herald_norm_source {
     const uint8_t *(*read_at)(void *user, uint64_t offset_bytes, size_t size_bytes);
 };
 
-/** Where the bytes of a FILE or DATA object go. */
+/** Where the bytes of a FILE or DATA object go. Both functions must be set. */
 struct herald_norm_sink {
     void *user;
     /** Stores bytes, which are valid during the call. Segments come in any order; rarely one comes again
@@ -130,7 +131,7 @@ struct herald_norm_sender_config {
     enum herald_norm_rate_mode rate_mode; /**< FIXED */
     uint64_t rate_bytes_per_s;            /**< FIXED: the rate; otherwise where it starts; 125000 (1 Mbit/s) */
     uint64_t rate_min_bytes_per_s;        /**< AUTO and TFMCC never go below; 12500 */
-    uint64_t rate_max_bytes_per_s;        /**< nor above; HERALD_NORM_RATE_MAX_BYTES_PER_S */
+    uint64_t rate_max_bytes_per_s;        /**< no mode goes above; HERALD_NORM_RATE_MAX_BYTES_PER_S */
     uint64_t burst_ns;                    /**< what may be sent at once, as time at the rate; 200 us */
     uint16_t burst_datagrams_max;         /**< and at most so many, 1 .. 64 (above 100 NRL's receivers resync); 64 */
 
@@ -143,13 +144,15 @@ struct herald_norm_sender_config {
     uint8_t robust_factor;    /**< how often FLUSH, EOT and requests are repeated, 1 .. 255; 20 */
     bool unicast_feedback;    /**< expect NACKs by unicast: advertise them to the group (REPAIR_ADV) */
 
-    uint16_t objects_max;           /**< objects kept for transmission and repair, 1 .. 16384; 64 */
+    uint16_t objects_max;           /**< objects kept for transmission and repair, 1 .. 16384; 256. No more pass in the
+                                         time that receivers have to ask, see _enqueue(); and receivers whose
+                                         objects_per_sender is less may give up some that could be repaired */
     uint64_t blocks_per_queue;      /**< blocks of all kept objects together; 1 << 20 (at 64 * 1400 bytes: 94 GB) */
     uint32_t repair_blocks_max;     /**< blocks whose repair is remembered in detail; 4096 */
-    uint16_t info_bytes_max;        /**< of an object's INFO, <= segment_bytes; 1400 */
+    uint16_t info_bytes_max;        /**< of an object's INFO, <= segment_bytes; 0: as much as that */
     uint32_t ack_nodes_max;         /**< receivers that can be asked for acknowledgement; 1024 */
     uint32_t stream_blocks_max;     /**< blocks of stream buffer, for all open streams together; 0: no streams */
-    uint16_t application_bytes_max; /**< content of an application command or request, <= segment_bytes; 1024 */
+    uint16_t application_bytes_max; /**< of an application command or request, <= segment_bytes; 0: as much as that */
 };
 
 /** Fills *ret_config with the defaults named above. Any thread. */
@@ -168,8 +171,9 @@ HERALD_API herald_norm_sender *herald_norm_sender_free(herald_norm_sender *sende
 /** What to send. */
 struct herald_norm_object {
     enum herald_norm_kind kind;
-    uint64_t size_bytes;              /**< FILE and DATA: below 2^48, may be 0. STREAM: its buffer, rounded up to whole
-                                           blocks and to two at least, within the config's stream_blocks_max */
+    /** FILE and DATA: below 2^48; 0 needs an INFO, which is all that is sent then. STREAM: its buffer, rounded up to
+     *  whole blocks and to two at least, within the config's stream_blocks_max. */
+    uint64_t size_bytes;
     const uint8_t *bytes;             /**< FILE and DATA in memory: must stay until released. Otherwise NULL, and: */
     struct herald_norm_source source; /**< where to read from */
     const uint8_t *info;              /**< copied; NULL = no INFO */
@@ -180,11 +184,12 @@ struct herald_norm_object {
  * Puts an object into the queue behind those that are there.
  *
  * Objects are kept after transmission, to repair them, until herald_norm_sender_release(), or until a new one needs
- * the room: then the oldest goes whose transmission, and the flush after it, have ended, unless an acknowledgement
- * that was asked for is still due. A RELEASED event tells.
+ * the room: then the oldest goes, once receivers had the time to ask for what they miss, 2 * (K + 2) GRTT (the GRTT
+ * that they may still be using) and 16 datagrams after anything of it was last sent, unless repair of it is under way
+ * or an acknowledgement that was asked for is still due. A RELEASED event tells.
  *
  * @param ret_object_id  its object_transport_id on the wire
- * @return 0; -EINVAL; -ENOBUFS: no room now, wait for a RELEASED or FLUSHED event; -EFBIG: there never will be;
+ * @return 0; -EINVAL; -ENOBUFS: no room now, wait for a RELEASED event; -EFBIG: there never will be;
  *         -ESHUTDOWN after _end().
  */
 HERALD_API HERALD_CHECKED int herald_norm_sender_enqueue(herald_norm_sender *sender,
@@ -197,7 +202,7 @@ HERALD_API HERALD_CHECKED int herald_norm_sender_enqueue(herald_norm_sender *sen
  */
 HERALD_API int herald_norm_sender_release(herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns);
 
-/** How a stream makes room, when its buffer is full, and what is not yet full is sent. Bits for _stream_write(). */
+/** What a _stream_write() is to do besides appending. Bits. */
 enum herald_norm_stream_flags {
     HERALD_NORM_STREAM_MESSAGE_START = 1, /**< the first byte starts a message: receivers find it after a loss */
     HERALD_NORM_STREAM_FLUSH = 2,         /**< send the last segment now, although it is not full */
@@ -205,7 +210,12 @@ enum herald_norm_stream_flags {
 };
 
 /**
- * Appends bytes to a stream. A message that shall be kept whole is marked in each call that starts one.
+ * Appends bytes to a stream. They leave in whole segments; a last one that is not full waits for more, for FLUSH
+ * (NULL, 0 and FLUSH is a way to say just that), _request_acks(), _stream_close() or _end(). A segment that is flushed
+ * takes the room of a full one in all buffers, however short: lines of a chat need buffers counted in lines.
+ *
+ * A call starts at most one message, with its first byte. After a short write the rest is written without
+ * MESSAGE_START. Receivers learn where a message starts, not where it ends: its length is for the application to say.
  *
  * Without PUSH, data is only overwritten once it was sent, no repair of it is under way, and either it was
  * acknowledged by all that were asked (_add_ack_node()) or receivers had the time to ask: the writer is slowed down
@@ -220,11 +230,12 @@ HERALD_API HERALD_CHECKED int64_t herald_norm_sender_stream_write(herald_norm_se
 /** Ends a stream: receivers that have all of it get a STREAM_END event. @return 0; -ENOENT; -EINVAL. */
 HERALD_API int herald_norm_sender_stream_close(herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns);
 
-/** Sets the rate of mode FIXED, from now on. @return 0; -EINVAL: not that mode, or 0, or above the maximum. */
+/** Sets the rate of mode FIXED, from now on. @return 0; -EINVAL: not that mode, or 0, or above rate_max_bytes_per_s. */
 HERALD_API int herald_norm_sender_set_rate(herald_norm_sender *sender, uint64_t rate_bytes_per_s, uint64_t now_ns);
 
 /**
- * Adds a receiver to those that are asked to acknowledge. There is one list, used by every later _request_acks().
+ * Adds a receiver to those that are asked to acknowledge. There is one list, used by every later _request_acks(): who
+ * is added while a watermark is under way counts from the next one.
  * @return 0; -EEXIST; -ENOBUFS: ack_nodes_max; -EINVAL.
  */
 HERALD_API int herald_norm_sender_add_ack_node(herald_norm_sender *sender, uint32_t node_id);
@@ -235,13 +246,24 @@ HERALD_API int herald_norm_sender_remove_ack_node(herald_norm_sender *sender, ui
 /**
  * Sets the watermark: once everything up to the end of that object (of a stream: up to what was written) is sent,
  * the listed receivers are asked to acknowledge that they have it (FLUSH with their ids, RFC 5740 section 5.5.3).
- * An ACKED event tells of each, an ACKS_DONE event when all did or robust_factor questions remained unanswered.
- * A new watermark replaces the last.
+ * An ACKED event tells of each, an ACKS_DONE event when all did or robust_factor questions, two GRTT apart, remained
+ * unanswered. Asking again for the same object is allowed then, and FLUSHes again. A new watermark replaces the last.
+ *
+ * A receiver acknowledges when nothing that it accepted is missing from where it joined up to there, and nothing of
+ * that failed since the watermark before (its sink, a limit). An object that its application refused does not count,
+ * unless it is the watermark's own.
  * @return 0; -ENOENT; -EINVAL: the list is empty.
  */
 HERALD_API int herald_norm_sender_request_acks(herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns);
 
-/** @return 1: that listed receiver has acknowledged the watermark; 0: not yet; 2: it did not in time; -ENOENT. */
+/** What _ack_status() says of a listed receiver. */
+enum herald_norm_ack_status {
+    HERALD_NORM_ACK_WAITED_FOR = 0, /**< not yet, or it was listed after the watermark was set */
+    HERALD_NORM_ACK_RECEIVED = 1,   /**< it has acknowledged the watermark */
+    HERALD_NORM_ACK_MISSED = 2,     /**< it did not in time */
+};
+
+/** @return an enum herald_norm_ack_status; -ENOENT: it is not listed. */
 HERALD_API int herald_norm_sender_ack_status(const herald_norm_sender *sender, uint32_t node_id);
 
 /**
@@ -267,7 +289,10 @@ HERALD_API HERALD_CHECKED int herald_norm_sender_request(herald_norm_sender *sen
                                                          const uint32_t *nodes, uint32_t nodes_count,
                                                          const uint8_t *content, size_t content_bytes, uint64_t now_ns);
 
-/** Finishes: after what is queued (and its flush), EOT is sent and an ENDED event follows. Nothing can be enqueued. */
+/**
+ * Finishes: closes the open streams; after what is queued, and its flush, EOT is sent and an ENDED event follows.
+ * Nothing can be enqueued or written any more.
+ */
 HERALD_API void herald_norm_sender_end(herald_norm_sender *sender, uint64_t now_ns);
 
 /**
@@ -290,15 +315,15 @@ HERALD_API int herald_norm_sender_handle_timeout(herald_norm_sender *sender, uin
 
 enum herald_norm_sender_event_type {
     HERALD_NORM_SENDER_SENT,            /**< object_id: its last segment is out for the first time */
-    HERALD_NORM_SENDER_FLUSHED,         /**< everything is out, and the flush after it has ended */
+    HERALD_NORM_SENDER_FLUSHED,         /**< everything is out, and all of the flush after it, ACKS_DONE or not */
     HERALD_NORM_SENDER_RELEASED,        /**< object_id: to make room; its bytes are no longer needed */
     HERALD_NORM_SENDER_FAILED,          /**< object_id: its source gave no bytes; it was aborted and released */
     HERALD_NORM_SENDER_STREAM_WRITABLE, /**< object_id: there is room again */
     HERALD_NORM_SENDER_ACKED,           /**< node_id: has everything up to the watermark; object_id */
-    HERALD_NORM_SENDER_ACKS_DONE,       /**< count: how many of the list have not acknowledged; object_id */
+    HERALD_NORM_SENDER_ACKS_DONE,       /**< missing_count: how many of the list have not acknowledged; object_id */
     HERALD_NORM_SENDER_COMMAND_SENT,    /**< the command is out for the last time */
     HERALD_NORM_SENDER_APPLICATION_ACK, /**< node_id, ack_type, ack_id, content */
-    HERALD_NORM_SENDER_REQUEST_DONE,    /**< ack_type, ack_id; count: how many of those asked did not answer */
+    HERALD_NORM_SENDER_REQUEST_DONE,    /**< ack_type, ack_id; missing_count: how many of those asked did not answer */
     HERALD_NORM_SENDER_RATE,            /**< value: the new rate in bytes/s (AUTO and TFMCC; when it moved by 1/8) */
     HERALD_NORM_SENDER_GRTT,            /**< value: the new group round-trip time in ns, as advertised */
     HERALD_NORM_SENDER_ENDED,           /**< EOT is out for the last time */
@@ -308,7 +333,7 @@ struct herald_norm_sender_event {
     enum herald_norm_sender_event_type type;
     uint16_t object_id;
     uint32_t node_id;
-    uint32_t count;
+    uint32_t missing_count;
     uint64_t value;
     uint8_t ack_type, ack_id;
     const uint8_t *content; /**< valid until the next call other than poll_event() */
@@ -374,7 +399,7 @@ typedef struct herald_norm_receiver herald_norm_receiver;
 
 /** Where to begin with a sender that is already sending. */
 enum herald_norm_sync {
-    HERALD_NORM_SYNC_CURRENT, /**< at the first object heard of: NRL's default */
+    HERALD_NORM_SYNC_CURRENT, /**< at the first object heard of, all of it; in a stream at the block first heard */
     HERALD_NORM_SYNC_ALL,     /**< ask for the earlier objects too, as far as the sender still has them */
 };
 
@@ -402,9 +427,9 @@ struct herald_norm_receiver_config {
     bool no_suppression;        /**< for experiments: send every NACK at once, whatever others sent */
     bool no_parity;             /**< for experiments: never ask for parity, only for what was lost */
 
-    uint16_t senders_max;           /**< at once; the one not heard for longest makes room; 16 */
-    uint16_t objects_max;           /**< open at once, of all senders; 64 */
-    uint16_t objects_per_sender;    /**< the window: an object this far behind the newest is given up; 64 */
+    uint16_t senders_max;           /**< at once; one that was not heard for a second makes room; 16 */
+    uint16_t objects_max;           /**< open at once, of all senders; 256 */
+    uint16_t objects_per_sender;    /**< the window: an object this far behind the newest is given up; 256 */
     uint64_t blocks_per_queue;      /**< blocks of all open objects together; 1 << 20 */
     uint32_t partial_blocks_max;    /**< blocks of which some but not all segments are here; 4096 */
     uint32_t parity_buffers_max;    /**< parity segments kept for blocks that are not complete; 4096 */
@@ -416,8 +441,9 @@ struct herald_norm_receiver_config {
 
     void *user; /**< for the callback */
     /**
-     * Decides about a new FILE or DATA object, during input(). May set *ret_sink and return 0 to take it, or return
-     * -errno to ignore it: it is then never asked for. Must not call the receiver. NULL: every object is ignored.
+     * Decides about a new FILE or DATA object, during input(). Sets *ret_sink and returns 0 to take it, or returns
+     * something else to refuse it: it is then never asked for, and no event follows. Must not call the receiver.
+     * NULL: every object is refused.
      * Streams are not offered; they are read by herald_norm_receiver_stream_read().
      */
     int (*accept)(void *user, const struct herald_norm_offer *offer, struct herald_norm_sink *ret_sink);
@@ -465,7 +491,7 @@ HERALD_API int herald_norm_receiver_handle_timeout(herald_norm_receiver *receive
 enum herald_norm_abort {
     HERALD_NORM_ABORT_SQUELCHED, /**< the sender no longer has it */
     HERALD_NORM_ABORT_WINDOW,    /**< too many newer objects came (objects_per_sender, objects_max) */
-    HERALD_NORM_ABORT_RESTARTED, /**< the sender began anew */
+    HERALD_NORM_ABORT_RESTARTED, /**< the sender began anew, or the packet that opened the object was damaged */
     HERALD_NORM_ABORT_GONE,      /**< the sender ended (EOT), or was dropped for another (senders_max) */
     HERALD_NORM_ABORT_SINK,      /**< the sink failed: see error */
     HERALD_NORM_ABORT_LIMIT,     /**< it exceeds a limit of the config */
@@ -475,18 +501,18 @@ enum herald_norm_abort {
 enum herald_norm_receiver_event_type {
     HERALD_NORM_RECEIVER_SENDER_NEW,       /**< sender_id is heard for the first time */
     HERALD_NORM_RECEIVER_SENDER_RESTARTED, /**< it has a new instance_id */
-    HERALD_NORM_RECEIVER_SENDER_SILENT,    /**< nothing was heard of it for the activity time-out; it is kept */
+    HERALD_NORM_RECEIVER_SENDER_SILENT,    /**< unheard for 2 * ROBUST * GRTT, at least 1 s: as any that is idle */
     HERALD_NORM_RECEIVER_SENDER_ACTIVE,    /**< it is heard again */
-    HERALD_NORM_RECEIVER_SENDER_GONE,      /**< it said so (EOT), or made room for another sender */
+    HERALD_NORM_RECEIVER_SENDER_GONE,      /**< it said so (EOT), or made room. What was not complete is then ABORTED */
     HERALD_NORM_RECEIVER_OBJECT_INFO,      /**< content: the object's INFO has come */
     HERALD_NORM_RECEIVER_OBJECT_COMPLETE,  /**< all bytes are in the sink, and the INFO if there is one */
     HERALD_NORM_RECEIVER_OBJECT_ABORTED,   /**< abort, error: it will not be completed; the sink is not used again */
     HERALD_NORM_RECEIVER_STREAM_NEW,       /**< object_id is a stream and can be read */
     HERALD_NORM_RECEIVER_STREAM_READABLE,  /**< there is something to read, after there was not */
     HERALD_NORM_RECEIVER_STREAM_END,       /**< everything was read, and the sender closed it */
-    HERALD_NORM_RECEIVER_COMMAND,          /**< content: an application command */
-    HERALD_NORM_RECEIVER_REQUEST,          /**< ack_type, ack_id, content: answer by _acknowledge(), or not */
-    HERALD_NORM_RECEIVER_WATERMARK,        /**< the sender asked us, and we have everything up to object_id */
+    HERALD_NORM_RECEIVER_COMMAND,          /**< content: an application command. A robust one comes again and again */
+    HERALD_NORM_RECEIVER_REQUEST,   /**< ack_type, ack_id, content: answer by _acknowledge(), or not. May come again */
+    HERALD_NORM_RECEIVER_WATERMARK, /**< the sender asked us, and we have everything up to object_id */
 };
 
 struct herald_norm_receiver_event {

@@ -11,7 +11,9 @@ enum {
     SPAN_DATAGRAMS_MIN = 4, /* with fewer sent between two answers, the later one waits for the next */
     BASE_DATAGRAMS = 512,   /* the base remembers so many, or eight spans if that is more */
     BASE_SPANS = 8,
-    DISPERSION_ONE = 16, /* a binomial's */
+    BASE_PERCENT_MIN = 30, /* a path that loses more by itself is not to be told from one that is run over */
+    EXPECTED_MIN = 32,     /* of which less than a quarter comes: no chance explains that */
+    DISPERSION_ONE = 16,   /* a binomial's */
     DISPERSION_MAX = 16 * 64,
     BASE_GUESSED = 32,    /* what a guess is worth */
     BASE_FIRST = 256,     /* after so many it is known well enough for the start */
@@ -33,11 +35,14 @@ enum {
 
     HOLD_ROUNDS = 16,        /* before the next climb */
     FIRST_HOLD_ROUNDS = 8,   /* before the first climb */
+    RETRY_ROUNDS = 4,        /* before a doubtful reduction is undone */
     DIP_ROUNDS = 4,          /* before a dip that is due */
     DELAY_US_MAX = 10000000, /* more is no queue: a clock was set */
 };
 
 static const uint64_t hold_ns = 500 * MS;
+static const uint64_t retry_min_ns = 500 * MS;
+static const uint64_t retry_max_ns = 16000 * MS;
 static const uint64_t dips_apart_ns = 3000 * MS;
 static const uint64_t delay_window_ns = 10000 * MS;
 
@@ -218,7 +223,9 @@ static uint64_t margin(const struct hd_cc_peer *peer, uint64_t sent, unsigned de
 
 static bool is_short(const struct hd_cc_peer *peer, uint64_t sent, uint64_t received, uint64_t doubtful)
 {
-    return received + doubtful < expected(peer, sent);
+    uint64_t usual = expected(peer, sent);
+
+    return received + doubtful < usual || (usual >= EXPECTED_MIN && received < usual / 4);
 }
 
 /* At a rate that is known to be possible, whatever deviates from the base is chance: how much is usual? */
@@ -271,7 +278,7 @@ static bool is_lossy(const struct hd_cc_sender *cc, const struct hd_cc_peer *pee
 static void set_base(struct hd_cc_peer *peer, uint64_t sent, uint64_t received)
 {
     peer->base_sent = at_least(sent, 1);
-    peer->base_received = at_least(at_most(received, sent), 1);
+    peer->base_received = at_least(at_least(at_most(received, sent), percent_of(sent, BASE_PERCENT_MIN)), 1);
 }
 
 /*
@@ -298,8 +305,7 @@ static void absorb(const struct hd_cc_sender *cc, struct hd_cc_peer *peer, const
     if (is_trying && cc->rate_bps < cc->rate_max_bps &&
         span->received <= expected(peer, span->sent) + margin(peer, span->sent, 2))
         return;
-    peer->base_sent += span->sent;
-    peer->base_received += span->received;
+    set_base(peer, peer->base_sent + span->sent, peer->base_received + span->received);
     if (peer->base_sent > most)
         set_base(peer, most, scaled(peer->base_received, most, peer->base_sent));
 }
@@ -429,6 +435,7 @@ static void cut_for_loss(struct hd_cc_sender *cc, struct hd_cc_peer *peer, const
                          const struct span *two, const struct span *whole, uint64_t now_ns)
 {
     enum age age = age_of(cc, last);
+    uint64_t through_bps;
 
     if (age == BETWEEN)
         return;
@@ -444,7 +451,16 @@ static void cut_for_loss(struct hd_cc_sender *cc, struct hd_cc_peer *peer, const
     }
     if (age == AFTER && peer->loss_cuts_count < UINT8_MAX)
         peer->loss_cuts_count++;
-    reduce(cc, peer, estimate_bps(peer, last, two), HOLD_PERCENT, now_ns);
+    through_bps = estimate_bps(peer, last, two);
+    /* Without a queue it may be chance: not too far down at once, and it is tried again. */
+    if (has_queue(cc, peer)) {
+        cc->doubtful_bps = 0;
+    } else {
+        through_bps = at_least(through_bps, cc->rate_bps / 2);
+        cc->doubtful_bps = at_least(cc->doubtful_bps, cc->rate_bps);
+        cc->was_doubling = cc->phase == HD_CC_DOUBLE;
+    }
+    reduce(cc, peer, through_bps, HOLD_PERCENT, now_ns);
 }
 
 /*
@@ -463,6 +479,7 @@ static void cut_for_queue(struct hd_cc_sender *cc, struct hd_cc_peer *peer, cons
             rebase_delay(peer, peer->delay_last_us, now_ns);
         return;
     }
+    cc->doubtful_bps = 0;
     reduce(cc, peer, through_bps, DRAIN_PERCENT, now_ns);
 }
 
@@ -496,6 +513,26 @@ static void end_dip(struct hd_cc_sender *cc, struct hd_cc_peer *peer, const stru
     hd_cc_sender_change_rate(cc, rate_bps);
 }
 
+/*
+ * The rate was reduced for losses without a queue: it may have been a burst of losses. Then what was sent before is
+ * tried again, soon the first time, and after each failure only after twice as long.
+ */
+static bool is_retry_due(const struct hd_cc_sender *cc, uint64_t now_ns)
+{
+    return cc->round - cc->cut_round >= RETRY_ROUNDS && cc->rate_bps < percent_of(cc->doubtful_bps, 80) &&
+           now_ns - cc->retried_ns >= cc->retry_wait_ns;
+}
+
+static void retry(struct hd_cc_sender *cc, struct hd_cc_peer *peer, uint64_t now_ns)
+{
+    cc->retried_ns = now_ns;
+    cc->retried_bps = cc->doubtful_bps;
+    cc->retry_wait_ns = at_most(at_least(cc->retry_wait_ns * 2, retry_min_ns), retry_max_ns);
+    peer->capacity_bps = cc->was_doubling ? 0 : scaled(cc->doubtful_bps, 100, HOLD_PERCENT);
+    cc->doubtful_bps = 0;
+    set_phase(cc, HD_CC_DOUBLE, now_ns);
+}
+
 static void hold(struct hd_cc_sender *cc, struct hd_cc_peer *peer, uint64_t now_ns)
 {
     uint64_t full_bps = percent_of(peer->capacity_bps, HOLD_PERCENT);
@@ -503,6 +540,8 @@ static void hold(struct hd_cc_sender *cc, struct hd_cc_peer *peer, uint64_t now_
 
     if (cc->rate_bps < full_bps) {
         raise_to(cc, full_bps, now_ns); /* the queue has drained */
+    } else if (is_retry_due(cc, now_ns)) {
+        retry(cc, peer, now_ns);
     } else if (rounds >= DIP_ROUNDS && is_dip_due(cc, peer, now_ns)) {
         set_phase(cc, HD_CC_DIP, now_ns);
         cc->resume_bps = cc->rate_bps;
@@ -562,6 +601,8 @@ static void go_on(struct hd_cc_sender *cc, struct hd_cc_peer *peer, const struct
     /* The farthest receiver must have had the time to object to the last rise. */
     if (last->sent_bps < percent_of(cc->rate_bps, USED_PERCENT) || now_ns - cc->raised_ns < cc->grtt_ns)
         return;
+    if (is_fresh && cc->rate_bps >= cc->retried_bps)
+        cc->retry_wait_ns = 0;
     switch (cc->phase) {
     case HD_CC_DOUBLE:
         speed_up(cc, peer, last, now_ns);
@@ -680,5 +721,6 @@ void hd_cc_auto_on_limit_gone(struct hd_cc_sender *cc, uint64_t now_ns)
             lowest = &cc->peers[i];
     }
     hd_cc_sender_limit_by(cc, lowest);
+    cc->doubtful_bps = 0;
     set_phase(cc, HD_CC_CLIMB, now_ns);
 }

@@ -12,7 +12,9 @@
  *    than is sent;
  *  - nothing is heard any more.
  * Then the rate falls, at once, to 95% of what goes through (taking the base into account); while a queue stands, to
- * 85%. It rises only when the limiting receiver says that all is well with the present rate, this rate was really
+ * 85%; for losses without a queue not below half, and what was sent before is soon tried again: it may have been a
+ * burst.
+ * It rises only when the limiting receiver says that all is well with the present rate, this rate was really
  * used, and the farthest receiver had the time to object: doubling at the start as long as more arrives too, later by
  * ever greater steps, with a rest after each reduction.
  *

@@ -61,19 +61,23 @@ static void measure_rate(struct hd_cc_receiver *cc, uint64_t now_ns)
     cc->rate_start_bytes = cc->received_bytes;
 }
 
+static uint64_t received_bps(const struct hd_cc_receiver *cc)
+{
+    return at_least(cc->receive_rate_bps > 0 ? cc->receive_rate_bps : cc->send_rate_bps, 1);
+}
+
 /*
- * What we could take: without a loss so far, what we receive (START); otherwise what the equation says, and at most
- * twice what we receive (RFC 5348 section 4.3), for a rate that nobody has tried is not known.
+ * What we could take: without a loss so far, twice what we receive (START: RFC 4654 section 3.6; deployed senders
+ * take it as it is, and would not grow if we left it to them to double it); otherwise what the equation says, and at
+ * most as much (RFC 5348 section 4.3), for a rate that nobody has tried is not known.
  */
 static uint64_t sustained_bps(const struct hd_cc_receiver *cc, bool *ret_is_start)
 {
     uint32_t loss = hd_loss_history_rate(&cc->history);
-    uint64_t received_bps = cc->receive_rate_bps > 0 ? cc->receive_rate_bps : cc->send_rate_bps;
+    uint64_t tried_bps = received_bps(cc) * 2;
 
     *ret_is_start = loss == 0;
-    if (loss == 0)
-        return received_bps;
-    return at_most(hd_cc_equation_bps(cc->packet_bytes, rtt_ns(cc), loss), at_least(received_bps, 1) * 2);
+    return loss == 0 ? tried_bps : at_most(hd_cc_equation_bps(cc->packet_bytes, rtt_ns(cc), loss), tried_bps);
 }
 
 /* True if feedback with that rate makes ours superfluous: it limits more, or less by no more than a tenth. */
@@ -108,7 +112,9 @@ static uint64_t backoff_ns(const struct hd_cc_receiver *cc, const struct hd_cc_p
     uint64_t factor = at_least(probe->backoff_factor, BACKOFF_FACTOR_MIN);
     uint64_t spread_ns = factor * at_least(probe->grtt_ns, SPREAD_NS_MIN);
     bool is_start;
-    uint64_t percent = (uint64_t)((unsigned __int128)sustained_bps(cc, &is_start) * 100 / probe->send_rate_bps);
+    uint64_t limit_bps = sustained_bps(cc, &is_start);
+    uint64_t percent =
+        (uint64_t)((unsigned __int128)(is_start ? received_bps(cc) : limit_bps) * 100 / probe->send_rate_bps);
     uint64_t bias = at_most(at_least(percent, 50), 90) - 50; /* 0 .. 40 */
 
     return spread_ns / 4 * bias / 40 +
@@ -130,12 +136,10 @@ static bool is_listed_enough(const struct hd_cc_receiver *cc, const struct hd_cc
 static void schedule(struct hd_cc_receiver *cc, const struct hd_cc_probe *probe, struct hd_random *random,
                      uint64_t now_ns)
 {
-    if (probe->send_rate_bps == 0) {
+    if (probe->send_rate_bps == 0 || (!probe->is_listed && is_listed_enough(cc, probe))) {
         cc->feedback_due_ns = HERALD_NEVER;
     } else if (probe->is_listed) {
         cc->feedback_due_ns = now_ns;
-    } else if (is_listed_enough(cc, probe)) {
-        cc->feedback_due_ns = HERALD_NEVER;
     } else if (cc->feedback_due_ns == HERALD_NEVER) {
         cc->feedback_due_ns = now_ns + backoff_ns(cc, probe, random);
     }

@@ -13,6 +13,7 @@
 enum {
     HEADER_BYTES = 32,     /* about, of a DATA */
     FAST_DATAGRAMS = 8,    /* between two probes, at least, while the rate doubles */
+    APART_DATAGRAMS = 2,   /* at any time */
     STEADY_DATAGRAMS = 32, /* and later: fewer say little about loss */
     LOST_ROUNDS = 16,      /* so many probes unanswered, and a receiver is forgotten */
     SILENT_ROUNDS = 6,     /* nobody answers: the rate is halved */
@@ -206,7 +207,7 @@ static void drop_lost(struct hd_cc_sender *cc, uint64_t grtt_ns, uint64_t now_ns
 }
 
 /*
- * RFC 4654 section 3.2 in our rounds: without feedback the rate is halved, again and again. Before the first feedback
+ * RFC 4654 in our rounds: without feedback the rate is halved, again and again. Before the first feedback
  * ever there is nothing to lose: the rate is the one that the config calls safe, and nobody may be there.
  */
 static void halve_when_silent(struct hd_cc_sender *cc, uint64_t grtt_ns, uint64_t now_ns)
@@ -258,11 +259,10 @@ static uint64_t fixed_interval_ns(const struct hd_cc_sender *cc, uint64_t grtt_n
     return at_most(interval_ns, 5000 * MS);
 }
 
-uint64_t hd_cc_sender_probe_interval_ns(const struct hd_cc_sender *cc, uint64_t grtt_ns)
+static uint64_t usual_interval_ns(const struct hd_cc_sender *cc, uint64_t grtt_ns)
 {
     uint64_t rtt_ns;
 
-    grtt_ns = at_least(at_most(grtt_ns, HD_RTT_MAX_NS), MS);
     switch (cc->mode) {
     case HERALD_NORM_RATE_FIXED:
         return fixed_interval_ns(cc, grtt_ns);
@@ -277,6 +277,14 @@ uint64_t hd_cc_sender_probe_interval_ns(const struct hd_cc_sender *cc, uint64_t 
     }
     rtt_ns = cc->peers_count > 0 && cc->peers[0].rtt_ns > 0 ? at_most(grtt_ns, cc->peers[0].rtt_ns) : grtt_ns;
     return at_least(at_least(rtt_ns, 5 * MS), at_most(datagrams_ns(cc, FAST_DATAGRAMS), 1000 * MS));
+}
+
+uint64_t hd_cc_sender_probe_interval_ns(const struct hd_cc_sender *cc, uint64_t grtt_ns)
+{
+    uint64_t interval_ns = usual_interval_ns(cc, at_least(at_most(grtt_ns, HD_RTT_MAX_NS), MS));
+
+    /* However low the rate is: something else is to be sent, too. */
+    return at_least(interval_ns, datagrams_ns(cc, APART_DATAGRAMS));
 }
 
 /* --- what is known --- */

@@ -124,6 +124,11 @@ struct hd_cc_sender {
     uint64_t raised_datagrams;
     uint64_t resume_bps; /* the rate before a dip, or before a deep fall */
     uint64_t dipped_ns;
+    uint64_t doubtful_bps;  /* the rate before reductions that may have been for bursts of losses; 0 = none */
+    bool was_doubling;      /* at that time */
+    uint64_t retried_bps;   /* what was last tried again, */
+    uint64_t retried_ns;    /* when, */
+    uint64_t retry_wait_ns; /* and how long not again */
 
     bool is_slow_start;   /* TFMCC, from here on */
     uint64_t increase_ns; /* when the rate was last raised */

@@ -80,7 +80,8 @@ static uint64_t round_trip_ns(const struct hd_cc_peer *clr)
 }
 
 /*
- * Slow start (RFC 4654 section 3.6): towards twice the lowest receive rate, and no more than twice as much per RTT.
+ * Slow start (RFC 4654 section 3.6): towards twice the lowest receive rate, which is what receivers report in
+ * it, and no more than twice as much per RTT.
  * After it, the rate grows by one packet per RTT and RTT (section 3.3), towards what the CLR says.
  */
 static void increase(struct hd_cc_sender *cc, const struct hd_cc_peer *clr, uint64_t target_bps, uint64_t now_ns)
@@ -102,9 +103,7 @@ static void follow(struct hd_cc_sender *cc, uint64_t now_ns)
     const struct hd_cc_peer *clr = &cc->peers[0];
     uint64_t target_bps = sustained_bps(cc, clr);
 
-    if (clr->flags & HD_CC_START)
-        target_bps *= 2;
-    else
+    if (!(clr->flags & HD_CC_START))
         cc->is_slow_start = false;
     if (target_bps > cc->rate_bps) {
         increase(cc, clr, target_bps, now_ns);

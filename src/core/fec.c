@@ -53,9 +53,10 @@ struct code {
     size_t table_bytes; /* of one factor */
     unsigned char *input_at[HD_FEC_SYMBOLS_MAX];
     unsigned char *output_at[ROWS_MAX];
-    uint8_t staged_input[HD_FEC_SYMBOLS_MAX][LANE_BYTES];
-    uint8_t staged_output[ROWS_MAX][LANE_BYTES];
+    /* The rest is large and seldom used: at the end of everything, so that it takes no memory before it is. */
     uint8_t sink[ZERO_BYTES]; /* takes what nobody wants of an output that has ended */
+    uint8_t staged_output[ROWS_MAX][LANE_BYTES];
+    uint8_t staged_input[HD_FEC_SYMBOLS_MAX][LANE_BYTES];
 };
 
 /* The set X: the symbols 0 .. k-1, some of which parity has taken the place of. */
@@ -91,10 +92,12 @@ struct hd_fec_encoder {
 };
 
 struct hd_fec_decoder {
-    struct code code;
+    unsigned symbols_max; /* of a block */
+    bool has_code;        /* `code` is filled: when it is needed first */
     struct basis basis;
     struct hd_fec_symbol inputs[HD_FEC_SYMBOLS_MAX];
-    uint8_t memory[ALIGN_BYTES + (ROWS_MAX * HD_FEC_SYMBOLS_MAX + 1) * TABLE_BYTES];
+    struct code code;
+    uint8_t memory[];
 };
 
 static size_t size_min(size_t a, size_t b)
@@ -363,13 +366,19 @@ int hd_fec_encode(struct hd_fec_encoder *encoder, const struct hd_fec_symbol sou
     return 0;
 }
 
-int hd_fec_decoder_new(struct hd_fec_decoder **ret_decoder)
+/* Neither cleared nor filled: of a receiver that never decodes, the kernel need not back this memory. */
+int hd_fec_decoder_new(struct hd_fec_decoder **ret_decoder, uint16_t source_symbols_max)
 {
-    struct hd_fec_decoder *decoder = calloc(1, sizeof(*decoder));
+    struct hd_fec_decoder *decoder;
+    size_t factors = (size_t)ROWS_MAX * source_symbols_max;
 
+    if (source_symbols_max == 0 || source_symbols_max > HD_FEC_SYMBOLS_MAX)
+        return -EINVAL;
+    decoder = malloc(sizeof(*decoder) + ALIGN_BYTES + (factors + 1) * TABLE_BYTES);
     if (!decoder)
         return -ENOMEM;
-    code_init(&decoder->code);
+    decoder->symbols_max = source_symbols_max;
+    decoder->has_code = false;
     *ret_decoder = decoder;
     return 0;
 }
@@ -381,12 +390,13 @@ struct hd_fec_decoder *hd_fec_decoder_free(struct hd_fec_decoder *decoder)
 }
 
 /* Looks at what the network may have told wrong, and marks which source symbols are lost. */
-static int check_repair(const struct hd_fec_repair *repair, bool lost[HD_FEC_SYMBOLS_MAX])
+static int check_repair(const struct hd_fec_decoder *decoder, const struct hd_fec_repair *repair,
+                        bool lost[HD_FEC_SYMBOLS_MAX])
 {
     unsigned k = repair->source_symbols_max;
     bool used[HD_FEC_SYMBOLS_MAX] = { false };
 
-    if (repair->source_symbols == 0 || repair->source_symbols > k || k > HD_FEC_SYMBOLS_MAX)
+    if (repair->source_symbols == 0 || repair->source_symbols > k || k > decoder->symbols_max)
         return -EINVAL;
     for (unsigned i = 0; i < repair->lost_count; i++) {
         unsigned symbol = repair->lost[i].symbol;
@@ -462,10 +472,13 @@ int hd_fec_decode(struct hd_fec_decoder *decoder, const struct hd_fec_repair *re
 {
     bool lost[HD_FEC_SYMBOLS_MAX] = { false };
     unsigned count;
-    int r = check_repair(repair, lost);
+    int r = check_repair(decoder, repair, lost);
 
     if (r < 0)
         return r;
+    if (!decoder->has_code)
+        code_init(&decoder->code);
+    decoder->has_code = true;
     decoder_collect(decoder, repair, lost);
     for (unsigned i = 0; i < repair->lost_count; i += count) {
         count = (unsigned)size_min(repair->lost_count - i, ROWS_MAX);

@@ -15,9 +15,9 @@
  * covers the last symbol of an object, short segments of a stream, and parity that is as long as the longest payload
  * of its block.
  *
- * An encoder belongs to a sender, whose k is fixed. A decoder serves blocks of any k and any number of parity
- * symbols: one is enough for a receiver of many senders. Only _new allocates. No thread may use an encoder or a
- * decoder while another one does.
+ * An encoder belongs to a sender, whose k is fixed. A decoder serves blocks of any k up to its limit, and any number
+ * of parity symbols: one is enough for a receiver of many senders. Only _new allocates. No thread may use an encoder
+ * or a decoder while another one does.
  */
 #ifndef CORE_FEC_H
 #define CORE_FEC_H
@@ -87,14 +87,18 @@ struct hd_fec_repair {
 
 struct hd_fec_decoder;
 
-/* Memory: 135 KB, whatever it will decode. @return 0 or -ENOMEM. */
-HERALD_CHECKED int hd_fec_decoder_new(struct hd_fec_decoder **ret_decoder);
+/*
+ * Memory: 36 KB, and 384 bytes for each symbol of the longest block (k); what is touched of it is next to
+ * nothing before the first decoding, then 16 KB and what the number of lost symbols takes.
+ * @return 0; -EINVAL for a k of 0 or more than HD_FEC_SYMBOLS_MAX; -ENOMEM.
+ */
+HERALD_CHECKED int hd_fec_decoder_new(struct hd_fec_decoder **ret_decoder, uint16_t source_symbols_max);
 struct hd_fec_decoder *hd_fec_decoder_free(struct hd_fec_decoder *decoder);
 
 /*
  * Recovers all lost symbols of a block at once. No buffer of a lost symbol may overlap another vector.
- * @return 0; -EINVAL if that is no block (k' of 0 or above k, a symbol or row out of range or named twice), in which
- * case nothing is written; -ENODATA if there are fewer parity symbols than lost ones.
+ * @return 0; -EINVAL if that is no block (k' of 0 or above k, k above the decoder's limit, a symbol or row out of
+ * range or named twice), in which case nothing is written; -ENODATA if there are fewer parity symbols than lost ones.
  */
 HERALD_CHECKED int hd_fec_decode(struct hd_fec_decoder *decoder, const struct hd_fec_repair *repair);
 

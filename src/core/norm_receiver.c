@@ -21,8 +21,8 @@ void herald_norm_receiver_config_default(struct herald_norm_receiver_config *ret
     *ret_config = (struct herald_norm_receiver_config){
         .sync = HERALD_NORM_SYNC_CURRENT,
         .senders_max = 16,
-        .objects_max = 64,
-        .objects_per_sender = 64,
+        .objects_max = 256,
+        .objects_per_sender = 256,
         .blocks_per_queue = UINT64_C(1) << 20,
         .partial_blocks_max = 4096,
         .parity_buffers_max = 4096,
@@ -84,9 +84,10 @@ static int alloc_remotes(herald_norm_receiver *receiver)
     receiver->remote_buckets = calloc(buckets, sizeof(struct hd_rx_remote *));
     receiver->heap = calloc(remotes, sizeof(struct hd_rx_remote *));
     receiver->slots = calloc(remotes * window, sizeof(*receiver->slots));
+    receiver->refused = calloc(remotes * window, sizeof(*receiver->refused));
     receiver->heard_objects = calloc(remotes, window);
     receiver->application_bytes = calloc(remotes, (size_t)config->application_bytes_max + 1);
-    if (!receiver->remotes || !receiver->remote_buckets || !receiver->heap || !receiver->slots ||
+    if (!receiver->remotes || !receiver->remote_buckets || !receiver->heap || !receiver->slots || !receiver->refused ||
         !receiver->heard_objects || !receiver->application_bytes)
         return -ENOMEM;
     return 0;
@@ -111,7 +112,7 @@ static int alloc_objects(herald_norm_receiver *receiver)
     r = hd_rx_pool_init(&receiver->pool, config);
     if (r < 0)
         return r;
-    return hd_fec_decoder_new(&receiver->decoder);
+    return hd_fec_decoder_new(&receiver->decoder, config->block_segments_max);
 }
 
 static int alloc_streams(herald_norm_receiver *receiver)
@@ -179,6 +180,7 @@ herald_norm_receiver *herald_norm_receiver_free(herald_norm_receiver *receiver)
     free(receiver->remote_buckets);
     free(receiver->heap);
     free(receiver->slots);
+    free(receiver->refused);
     free(receiver->heard_objects);
     free(receiver->application_bytes);
     free(receiver->objects);

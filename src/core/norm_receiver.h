@@ -53,9 +53,12 @@ enum {
 enum {
     HD_RX_SLOTS_MAX = 0xfff0,
     HD_RX_UNHEARD,  /* wanted, but nothing of it came yet, or there was no room for it: it is asked for as a whole */
-    HD_RX_DONE,     /* complete, or not wanted by the application */
+    HD_RX_DONE,     /* complete */
+    HD_RX_REFUSED,  /* not wanted by the application, if it is what its first packet said; */
+    HD_RX_EXCEEDED, /* likewise, but beyond our limits */
     HD_RX_FAILED,   /* aborted: what comes of it is ignored, and no watermark is acknowledged for it */
-    HD_RX_UNSYNCED, /* behind the window, and nothing of it was ever here: from before we joined, or given up unheard */
+    HD_RX_UNSYNCED, /* behind the window, and nothing of it was ever here: from before we joined, */
+    HD_RX_LOST,     /* or from after that, but given up unheard: a failure, too */
 };
 
 /*
@@ -153,6 +156,7 @@ struct hd_rx_object {
     struct hd_rx_place known; /* how far it was heard of, by DATA and FLUSH */
     uint64_t far_block;       /* far ahead, and heard last: only several packets in a row move the buffer there */
     uint8_t far_count;
+    uint8_t behind_count;   /* packets of blocks that the sender cannot have any more, if we are where it is */
     struct hd_rx_place end; /* behind the sender's end mark; all zero: not seen */
 
     uint64_t *heard;           /* blocks that others asked for as a whole; a stream's as a ring */
@@ -208,24 +212,33 @@ struct hd_rx_remote {
     uint32_t group_size;
 
     uint8_t fec_id; /* of its packets; repair requests repeat it */
-    bool has_fti;   /* fti counts. It is constant during an instance (RFC 5740 section 5.1.1), but for the size */
+    bool has_fti;   /* fti counts. It is constant during an instance, as deployed, but for the size */
     struct hd_fti fti;
+    bool is_beyond_limits;  /* it does not, and what was heard is more than we can take: nothing is asked for */
     uint8_t contradictions; /* packets in a row that said otherwise */
 
     uint64_t heard_ns;    /* last packet */
+    uint64_t sending_ns;  /* last INFO, DATA or FLUSH: probes alone do not tell that something is missing */
     bool is_silent;       /* the application was told so */
-    uint8_t silent_count; /* how often we asked since it fell silent */
+    uint8_t silent_count; /* how often we asked since sending_ns */
+    uint8_t undead_count; /* packets since its EOT has ended, in a row */
 
     /* The window: objects first_object .. next_object - 1. slots[id & mask]; ids before first_object, as far as the
      * ring reaches, tell how they ended. */
     uint64_t first_object; /* nothing before it is wanted any more */
     uint64_t next_object;  /* the newest that was heard of, plus 1 */
     uint64_t sync_object;  /* where we joined */
+    uint64_t own_object;   /* the first that was heard, later than sync_object with SYNC_ALL: ours from here on */
     uint64_t far_object;   /* far outside of it, and heard last: one packet does not move us there, */
     uint64_t far_ns;       /* but several in a row since then do */
     uint8_t far_count;     /* so many */
     uint8_t near_count;    /* packets within it since we joined, up to HD_RX_BELIEVE: is it the right place? */
     uint16_t *slots;
+    uint32_t *refused;      /* of those that were refused: what the packet said of them (a hash);
+                               unheard: not 0 if the application knows that it is beyond our limits */
+    uint64_t doubt_object;  /* refused or open, but the last packet said something else of it, */
+    uint32_t doubt_said;    /* namely this, */
+    uint8_t doubt_count;    /* and so many did in a row */
     uint8_t *heard_objects; /* others asked for that one as a whole, in this repair cycle */
     bool is_any_object_heard;
     uint64_t unheard_count; /* of the window: HD_RX_UNHEARD */
@@ -233,17 +246,23 @@ struct hd_rx_remote {
     struct hd_rx_object *last_object; /* of the last DATA: spares the look-up */
 
     /* Repair */
-    struct hd_rx_place at;        /* where the sender is: what lies before is due. Goes back when it repairs */
-    uint32_t repair_cycle;        /* number of the current one; never 0 */
-    uint8_t flush_count;          /* FLUSHes in a row that say the same place: there is nothing behind it */
-    bool is_asking_all;           /* it fell silent: ask for all that is missing, not only for what lies before `at` */
-    bool has_covered;             /* NACK building met something that others had asked for */
+    struct hd_rx_place at; /* where the sender is: what lies before is due. Goes back when it repairs */
+    uint32_t repair_cycle; /* number of the current one; never 0 */
+    uint8_t flush_count;   /* FLUSHes in a row that say the same place: there is nothing behind it */
+    bool is_asking_all; /* it sends nothing any more: ask for all that is missing, not only for what lies before `at` */
+    bool has_covered;   /* NACK building met something that others had asked for */
     uint8_t nacks_count;          /* datagrams of this cycle */
     struct hd_rx_place nack_from; /* where the next one goes on */
     uint64_t repair_ns;           /* end of back-off or hold-off */
     bool has_moved;               /* the sender was heard to go on during the hold-off */
 
-    /* Acknowledgements */
+    /* Acknowledgements. What failed is told by the missing one of the first watermark at or behind it, only. */
+    struct hd_position asked; /* the last watermark, whether or not it could be acknowledged, */
+    uint64_t asked_object;    /* and its object */
+    bool has_asked;
+    bool was_acknowledged;        /* it was */
+    uint64_t told_end;            /* what failed before this object was told by watermarks before that one */
+    uint64_t failed_end;          /* behind the newest that failed and that the ring does not reach any more */
     struct hd_position watermark; /* acknowledged last, or about to be */
     bool has_watermark;
     uint64_t watermark_ns;
@@ -285,6 +304,7 @@ struct herald_norm_receiver {
     struct hd_rx_remote *queue_first, *queue_last;
 
     uint16_t *slots; /* the windows of all remotes, window_mask + 1 each */
+    uint32_t *refused;
     uint8_t *heard_objects;
     uint32_t window_mask;
     uint8_t *application_bytes; /* answers of all remotes */
@@ -403,11 +423,31 @@ bool hd_rx_window_admit(herald_norm_receiver *receiver, struct hd_rx_remote *rem
 /* Objects from `end` on do not exist, whatever we heard. */
 void hd_rx_window_cut(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t end);
 
+/* Did an object fail, of first .. last, that was not refused, nor is from before we joined? */
+bool hd_rx_window_has_failed(const herald_norm_receiver *receiver, const struct hd_rx_remote *remote, uint64_t first,
+                             uint64_t last);
+
 /* Makes the window reach to an object, and gives up what falls out of it. */
 void hd_rx_window_extend(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id);
 
 /* An object of the window has ended; the window's beginning follows. */
-void hd_rx_window_end(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id, uint16_t how);
+void hd_rx_window_end(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id, uint16_t how);
+
+/* It ends refused or exceeded, for what was said of it. */
+void hd_rx_window_refuse(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id, uint16_t how,
+                         uint32_t said);
+
+/*
+ * Is an object that is not open wanted, by a packet that says so of it? Who was refused for what a single packet said,
+ * which may have been damaged, is wanted again when several others say something else.
+ */
+bool hd_rx_window_wants(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id, uint32_t said);
+
+/* A packet says something else of an object than is known of it. @return how many in a row said the same (not 0). */
+uint8_t hd_rx_window_doubt(struct hd_rx_remote *remote, uint64_t id, uint32_t said);
+
+/* An object that has ended, not longer ago than the ring reaches, is wanted again, as if it had not been heard. */
+void hd_rx_window_revive(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id);
 
 /* Why a packet of that object, which is not open, is dropped. */
 enum herald_norm_drop hd_rx_window_drop_reason(const struct hd_rx_remote *remote, uint64_t id);
@@ -447,6 +487,9 @@ void hd_rx_object_check_complete(herald_norm_receiver *receiver, struct hd_rx_ob
 /* Gives it up. */
 void hd_rx_object_abort(herald_norm_receiver *receiver, struct hd_rx_object *object, enum herald_norm_abort why,
                         int error);
+
+/* What we believed of it was wrong: it begins anew with its next packet. */
+void hd_rx_object_restart(herald_norm_receiver *receiver, struct hd_rx_object *object);
 
 /* Everything it has is given back, and its place in the window says how it ended. */
 void hd_rx_object_close(herald_norm_receiver *receiver, struct hd_rx_object *object, uint16_t how);
@@ -508,10 +551,23 @@ void hd_rx_stream_close(herald_norm_receiver *receiver, struct hd_rx_object *obj
 uint64_t hd_rx_stream_block(const herald_norm_receiver *receiver, struct hd_rx_object *object, uint8_t fec_id,
                             uint32_t wire_block);
 
+/* Is the block not much farther ahead than what came before? */
+static inline bool hd_rx_stream_is_near(const struct hd_rx_object *object, uint64_t block)
+{
+    return block < object->stream.newest_block + 2 * (uint64_t)object->stream.buffer_blocks;
+}
+
 /* The stream was heard of as far as there. */
 void hd_rx_stream_know(struct hd_rx_object *object, uint64_t block, uint32_t symbols);
 
-/* DATA of an open stream. @return false: it names what does not exist. */
+/* Does a place in an open object reach beyond what a stream's buffer can hold now? */
+static inline bool hd_rx_stream_is_ahead(const struct hd_rx_object *object, const struct hd_rx_place *within)
+{
+    return hd_rx_object_is_stream(object) && object->is_started &&
+           within->unit + (within->symbols > 0) > object->stream.next_block + object->stream.buffer_blocks + 1;
+}
+
+/* DATA of an open stream, which may be closed by it. @return false: it names what does not exist. */
 bool hd_rx_stream_input(herald_norm_receiver *receiver, struct hd_rx_object *object, const struct hd_data *data,
                         uint64_t block);
 

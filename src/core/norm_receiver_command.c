@@ -37,7 +37,8 @@ static bool find_place(const herald_norm_receiver *receiver, const struct hd_rx_
     }
     if (hd_rx_object_is_stream(object)) {
         block = hd_rx_stream_block(receiver, object, position->fec_id, position->id.block);
-        hd_rx_stream_know(object, block, position->id.symbol + 1U);
+        if (hd_rx_stream_is_near(object, block)) /* otherwise it is due, but forgotten when the sender goes on */
+            hd_rx_stream_know(object, block, position->id.symbol + 1U);
     } else if (block >= object->partition.blocks) {
         return false;
     }
@@ -51,7 +52,20 @@ static bool is_same_position(const struct hd_position *a, const struct hd_positi
            a->id.symbol == b->id.symbol && a->id.block_symbols == b->id.block_symbols;
 }
 
-/* Is everything before a place here, as far as the application wanted it? */
+/* Was some stream's buffer too full, because nobody reads it, to hold all that lies before a place? */
+static bool is_any_stream_ahead(const struct hd_rx_remote *remote, const struct hd_rx_place *place)
+{
+    for (const struct hd_rx_object *object = remote->open_first; object && object->id <= place->object;
+         object = object->next) {
+        struct hd_rx_place within = hd_rx_place_within(object, place);
+
+        if (hd_rx_stream_is_ahead(object, &within))
+            return true;
+    }
+    return false;
+}
+
+/* Is everything up to a place here, as far as the application wanted it, but for what was told to have failed? */
 static bool has_all(const herald_norm_receiver *receiver, const struct hd_rx_remote *remote,
                     const struct hd_rx_place *place)
 {
@@ -60,13 +74,35 @@ static bool has_all(const herald_norm_receiver *receiver, const struct hd_rx_rem
     for (uint64_t id = remote->first_object; id <= place->object; id++)
         if (*hd_rx_window_slot(receiver, remote, id) == HD_RX_UNHEARD)
             return false;
+    if (hd_rx_window_has_failed(receiver, remote, remote->told_end, place->object))
+        return false;
     switch (*hd_rx_window_slot(receiver, remote, place->object)) {
+    case HD_RX_REFUSED:
+    case HD_RX_EXCEEDED:
     case HD_RX_FAILED:
     case HD_RX_UNSYNCED:
+    case HD_RX_LOST:
         return false;
     default:
-        return !hd_rx_repair_is_missing(receiver, remote, place);
+        return !is_any_stream_ahead(remote, place) && !hd_rx_repair_is_missing(receiver, remote, place);
     }
+}
+
+/*
+ * Another watermark: what failed at or before the one that came last was told by that one's missing acknowledgement.
+ * An earlier one again is not believed to tell anything.
+ */
+static void note_asked(struct hd_rx_remote *remote, const struct hd_position *position, uint64_t id)
+{
+    if (remote->has_asked && is_same_position(&remote->asked, position))
+        return;
+    remote->told_end = 0;
+    if (remote->has_asked && id >= remote->asked_object)
+        remote->told_end = remote->asked_object + !remote->was_acknowledged;
+    remote->has_asked = true;
+    remote->asked = *position;
+    remote->asked_object = id;
+    remote->was_acknowledged = false;
 }
 
 /* RFC 5740 section 5.5.3: who is listed and has everything acknowledges, each time it is asked. */
@@ -82,6 +118,7 @@ static void input_watermark(herald_norm_receiver *receiver, struct hd_rx_remote 
     if (!remote->has_watermark || !is_same_position(&remote->watermark, position))
         hd_rx_tell(receiver, &event);
     remote->has_watermark = true;
+    remote->was_acknowledged = true;
     remote->watermark = *position;
     if (receiver->config.silent || remote->watermark_ns != HERALD_NEVER || remote->pending & HD_RX_SEND_WATERMARK)
         return;
@@ -140,7 +177,10 @@ void hd_rx_command_flush(herald_norm_receiver *receiver, struct hd_rx_remote *re
     check_end(receiver, remote, flush, &place);
     hd_rx_repair_move(receiver, remote, &place, now_ns);
     hd_rx_repair_check(receiver, remote, now_ns);
-    if (lists_us(receiver, flush->nodes) && has_all(receiver, remote, &place))
+    if (!lists_us(receiver, flush->nodes))
+        return;
+    note_asked(remote, position, id);
+    if (has_all(receiver, remote, &place))
         input_watermark(receiver, remote, position, now_ns);
 }
 

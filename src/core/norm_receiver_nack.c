@@ -276,12 +276,9 @@ static struct hd_rx_place place_within_reach(const struct hd_rx_object *object, 
 {
     struct hd_rx_place within = hd_rx_place_within(object, limit);
 
-    if (hd_rx_object_is_stream(object)) {
-        uint64_t end = object->stream.next_block + object->stream.buffer_blocks;
-
-        if (within.unit > end + 1)
-            within = (struct hd_rx_place){ .object = within.object, .unit = end + 1 };
-    }
+    if (hd_rx_stream_is_ahead(object, &within))
+        return (struct hd_rx_place){ .object = object->id,
+                                     .unit = object->stream.next_block + object->stream.buffer_blocks + 1 };
     return within;
 }
 
@@ -374,7 +371,7 @@ bool hd_rx_nack_build(herald_norm_receiver *receiver, struct hd_rx_remote *remot
         .run_bytes = REQUEST_HEADER_BYTES + 2 * item_bytes,
         .is_empty = true,
     };
-    uint64_t room = room_for_objects(receiver);
+    uint64_t room = remote->is_beyond_limits ? 0 : room_for_objects(receiver);
     uint64_t limit = remote->next_object;
 
     if (build.limit.object < limit) /* an unheard object where the sender is now is due when more than its INFO is */

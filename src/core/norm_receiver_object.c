@@ -7,7 +7,7 @@
 
 enum {
     BITMAPS = 3,             /* complete, touched, heard */
-    CONTRADICTIONS_MAX = 16, /* packets in a row with other FEC parameters, and none with ours */
+    CONTRADICTIONS_MAX = 16, /* packets in a row with other parameters of the code, or the object; none with ours */
 };
 
 void hd_rx_object_set_state(struct hd_rx_object *object, enum hd_rx_object_state state)
@@ -113,6 +113,15 @@ void hd_rx_object_abort(herald_norm_receiver *receiver, struct hd_rx_object *obj
     hd_rx_object_close(receiver, object, HD_RX_FAILED);
 }
 
+void hd_rx_object_restart(herald_norm_receiver *receiver, struct hd_rx_object *object)
+{
+    struct hd_rx_remote *remote = object->remote;
+    uint64_t id = object->id;
+
+    hd_rx_object_abort(receiver, object, HERALD_NORM_ABORT_RESTARTED, 0);
+    hd_rx_window_revive(receiver, remote, id);
+}
+
 void hd_rx_object_abort_all(herald_norm_receiver *receiver, struct hd_rx_remote *remote, enum herald_norm_abort why)
 {
     while (remote->open_first)
@@ -207,7 +216,9 @@ static int offer(herald_norm_receiver *receiver, struct hd_rx_object *object, co
         offer.info = message->data.payload.at;
         offer.info_bytes = (uint16_t)hd_cursor_left(&message->data.payload);
     }
-    return receiver->config.accept(receiver->config.user, &offer, &object->sink);
+    if (receiver->config.accept(receiver->config.user, &offer, &object->sink) != 0)
+        return -ENOENT;
+    return object->sink.write_at && object->sink.read_at ? 0 : -EINVAL; /* both are needed, later if not at once */
 }
 
 /* What a new object is made of. @return 0; -EFBIG: it is too large; -ENOBUFS: not now; otherwise it is refused. */
@@ -217,7 +228,7 @@ static int fill_object(herald_norm_receiver *receiver, struct hd_rx_object *obje
 
     if (hd_rx_object_is_stream(object)) {
         r = hd_rx_stream_open(receiver, object);
-        return r == -ENOBUFS ? -ENOENT : r;
+        return r == -ENOBUFS ? -EFBIG : r;
     }
     r = hd_partition_init(&object->partition, object->object_bytes, object->segment_bytes, object->max_symbols);
     if (r < 0)
@@ -232,8 +243,17 @@ static int fill_object(herald_norm_receiver *receiver, struct hd_rx_object *obje
     return -ENOENT;
 }
 
+/* What a packet says its object is: a hash, or 0 if it does not say it. */
+static uint32_t said_of(const struct hd_message *message)
+{
+    if (!(message->extensions.present & HD_EXT_FTI))
+        return 0;
+    return 1 | (uint32_t)hd_random_hash(message->extensions.fti.object_bytes << 2 | kind_of(message->data.flags));
+}
+
 /* It was not opened. */
-static void refuse(herald_norm_receiver *receiver, struct hd_rx_object *object, int why)
+static void refuse(herald_norm_receiver *receiver, struct hd_rx_object *object, const struct hd_message *message,
+                   int why)
 {
     struct hd_rx_remote *remote = object->remote;
     uint64_t id = object->id;
@@ -245,10 +265,10 @@ static void refuse(herald_norm_receiver *receiver, struct hd_rx_object *object, 
         hd_rx_drop(receiver, HERALD_NORM_DROP_LIMIT);
     } else if (why == -EFBIG) {
         tell_aborted(receiver, object, HERALD_NORM_ABORT_LIMIT, 0);
-        hd_rx_window_end(receiver, remote, id, HD_RX_FAILED);
+        hd_rx_window_refuse(receiver, remote, id, HD_RX_EXCEEDED, said_of(message));
     } else {
         receiver->statistics.objects_refused++;
-        hd_rx_window_end(receiver, remote, id, HD_RX_DONE);
+        hd_rx_window_refuse(receiver, remote, id, HD_RX_REFUSED, said_of(message));
     }
 }
 
@@ -277,7 +297,7 @@ static struct hd_rx_object *open_object(herald_norm_receiver *receiver, struct h
     };
     r = fill_object(receiver, object, message);
     if (r < 0) {
-        refuse(receiver, object, r);
+        refuse(receiver, object, message, r);
         return NULL;
     }
     hd_rx_object_set_state(object, HD_RX_OBJECT_OPEN);
@@ -314,8 +334,9 @@ static bool is_supported_fec(const herald_norm_receiver *receiver, const struct 
 }
 
 /*
- * FEC parameters do not change during an instance (RFC 5740 section 5.1.1). If everything contradicts them, it was the
- * packet that brought them which was damaged. @return false: dropped, counted.
+ * FEC parameters do not change during an instance, as deployed. If everything contradicts them, it was the
+ * packet that brought them which was damaged. Those beyond our limits are not kept, for the same reason.
+ * @return false: dropped, counted.
  */
 static bool check_fec(herald_norm_receiver *receiver, struct hd_rx_remote *remote, const struct hd_message *message)
 {
@@ -329,17 +350,12 @@ static bool check_fec(herald_norm_receiver *receiver, struct hd_rx_remote *remot
             hd_rx_remote_restart(receiver, remote);
         return false;
     }
-    if (hd_wire_payload_id_bytes(message->data.position.fec_id) == 0) { /* an INFO may say anything */
-        hd_rx_drop(receiver, HERALD_NORM_DROP_UNSUPPORTED);
-        return false;
-    }
     remote->fec_id = message->data.position.fec_id; /* repair requests have it, even if only this much is known */
     if (!(message->extensions.present & HD_EXT_FTI))
         return true;
-    if (!is_supported_fec(receiver, &message->extensions.fti)) {
-        hd_rx_drop(receiver, HERALD_NORM_DROP_UNSUPPORTED);
-        return false;
-    }
+    remote->is_beyond_limits = !is_supported_fec(receiver, &message->extensions.fti);
+    if (remote->is_beyond_limits)
+        return true;
     remote->fti = message->extensions.fti;
     remote->has_fti = true;
     return true;
@@ -374,6 +390,25 @@ static bool find_id(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
     return true;
 }
 
+/* A packet of a code that we cannot take: nothing of its object is asked for, and the application knows why. */
+static void exceed(herald_norm_receiver *receiver, struct hd_rx_remote *remote, const struct hd_message *message,
+                   uint64_t id)
+{
+    const struct hd_rx_object object = {
+        .kind = kind_of(message->data.flags),
+        .remote = remote,
+        .id = id,
+        .object_bytes = message->extensions.fti.object_bytes,
+    };
+    uint32_t *is_told = &remote->refused[id & receiver->window_mask];
+
+    hd_rx_drop(receiver, HERALD_NORM_DROP_UNSUPPORTED);
+    if (!hd_rx_window_holds(remote, id) || *hd_rx_window_slot(receiver, remote, id) != HD_RX_UNHEARD || *is_told)
+        return;
+    *is_told = 1;
+    tell_aborted(receiver, &object, HERALD_NORM_ABORT_LIMIT, 0);
+}
+
 /* The open object that a packet is of; opens it. @return NULL: dropped, counted. */
 static struct hd_rx_object *find_object(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
                                         const struct hd_message *message, uint64_t id)
@@ -382,7 +417,11 @@ static struct hd_rx_object *find_object(herald_norm_receiver *receiver, struct h
 
     if (object)
         return object;
-    if (!hd_rx_window_holds(remote, id) || *hd_rx_window_slot(receiver, remote, id) != HD_RX_UNHEARD) {
+    if (remote->is_beyond_limits && message->extensions.present & HD_EXT_FTI) {
+        exceed(receiver, remote, message, id);
+        return NULL;
+    }
+    if (!hd_rx_window_wants(receiver, remote, id, said_of(message))) {
         hd_rx_drop(receiver, hd_rx_window_drop_reason(remote, id));
         return NULL;
     }
@@ -434,6 +473,17 @@ static bool is_consistent(const struct hd_rx_object *object, const struct hd_mes
     return kind_of(message->data.flags) == object->kind;
 }
 
+/*
+ * A packet says something else of its object than the one that opened it. When all do, that one was damaged, and what
+ * it opened is none. Without this, a single packet could keep an object from ever being complete.
+ */
+static void contradict(herald_norm_receiver *receiver, struct hd_rx_object *object, const struct hd_message *message)
+{
+    hd_rx_drop(receiver, HERALD_NORM_DROP_INCONSISTENT);
+    if (hd_rx_window_doubt(object->remote, object->id, said_of(message)) >= CONTRADICTIONS_MAX)
+        hd_rx_object_restart(receiver, object);
+}
+
 /* The part that every packet of the block in progress takes, besides storing it, is the first `if` only. */
 void hd_rx_object_input(herald_norm_receiver *receiver, struct hd_rx_remote *remote, const struct hd_message *message,
                         uint64_t now_ns)
@@ -456,9 +506,10 @@ void hd_rx_object_input(herald_norm_receiver *receiver, struct hd_rx_remote *rem
     }
     place.object = object->id;
     if (!is_consistent(object, message)) {
-        hd_rx_drop(receiver, HERALD_NORM_DROP_INCONSISTENT);
+        contradict(receiver, object, message);
         return;
     }
+    remote->doubt_count = 0;
     if (message->kind == HD_KIND_INFO) {
         input_info(receiver, object, data);
     } else if (hd_rx_object_is_stream(object)) {

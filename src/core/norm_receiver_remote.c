@@ -5,7 +5,7 @@
 #include "norm_receiver.h"
 
 enum {
-    FORMER_MAX = 16, /* packets in a row of the instance before: it was the restart that was not true */
+    FORMER_MAX = 16, /* packets in a row as if there had been no restart, or EOT: it was that which was not true */
 };
 
 void hd_rx_remote_set_state(struct hd_rx_remote *remote, enum hd_rx_remote_state state)
@@ -88,9 +88,12 @@ static void forget_instance(herald_norm_receiver *receiver, struct hd_rx_remote 
     hd_rx_repair_reset(remote);
     hd_rx_window_reset(receiver, remote);
     remote->has_fti = false;
+    remote->is_beyond_limits = false;
     remote->contradictions = 0;
     remote->far_count = 0;
     remote->has_watermark = false;
+    remote->has_asked = false;
+    remote->was_acknowledged = false;
     remote->watermark_ns = HERALD_NEVER;
     remote->application_ns = HERALD_NEVER;
     remote->probe_ns = HERALD_NEVER;
@@ -115,31 +118,44 @@ static void remove_remote(herald_norm_receiver *receiver, struct hd_rx_remote *r
     receiver->statistics.senders--;
 }
 
-/* A free struct; if need be the one not heard for longest makes room. */
-static struct hd_rx_remote *take_remote(herald_norm_receiver *receiver)
+/*
+ * A free struct; if need be the one not heard for longest makes room. But who is just sending does not: more senders
+ * than there is room for, or made up ones, would push each other out by turns, and nobody would get on.
+ */
+static struct hd_rx_remote *take_remote(herald_norm_receiver *receiver, uint64_t now_ns)
 {
-    struct hd_rx_remote *remote;
+    struct hd_rx_remote *remote = receiver->lru_last;
 
     if (!receiver->free_remote && receiver->remotes_used < receiver->config.senders_max)
         return &receiver->remotes[receiver->remotes_used++];
-    if (!receiver->free_remote)
-        remove_remote(receiver, receiver->lru_last);
+    if (!receiver->free_remote) {
+        if (remote->state != HD_RX_REMOTE_GONE && now_ns - remote->heard_ns < HD_RX_ACTIVITY_MIN_NS)
+            return NULL;
+        remove_remote(receiver, remote);
+    }
     remote = receiver->free_remote;
     receiver->free_remote = remote->hash_next;
     return remote;
 }
 
-static struct hd_rx_remote *add_remote(herald_norm_receiver *receiver, const struct hd_header *header)
+/* @return NULL: no room, counted */
+static struct hd_rx_remote *add_remote(herald_norm_receiver *receiver, const struct hd_header *header, uint64_t now_ns)
 {
-    struct hd_rx_remote *remote = take_remote(receiver);
-    uint32_t index = (uint32_t)(remote - receiver->remotes);
+    struct hd_rx_remote *remote = take_remote(receiver, now_ns);
     struct hd_rx_remote **bucket = bucket_of(receiver, header->source_id);
+    uint32_t index;
 
+    if (!remote) {
+        hd_rx_drop(receiver, HERALD_NORM_DROP_LIMIT);
+        return NULL;
+    }
+    index = (uint32_t)(remote - receiver->remotes);
     *remote = (struct hd_rx_remote){
         .index = index,
         .node_id = header->source_id,
         .instance_id = header->instance_id,
         .slots = receiver->slots + (size_t)index * (receiver->window_mask + 1),
+        .refused = receiver->refused + (size_t)index * (receiver->window_mask + 1),
         .heard_objects = receiver->heard_objects + (size_t)index * (receiver->window_mask + 1),
         .application_bytes = receiver->application_bytes + (size_t)index * receiver->config.application_bytes_max,
         .hash_next = *bucket,
@@ -185,13 +201,29 @@ static bool is_straggler(struct hd_rx_remote *remote, const struct hd_message *m
     return ++remote->former_count < FORMER_MAX;
 }
 
-static struct hd_rx_remote *find_or_add(herald_norm_receiver *receiver, const struct hd_message *message)
+/*
+ * Packets after EOT are late ones, or EOT again. But who goes on to send when EOT must be over has not sent it: it was
+ * forged, or another command that was damaged.
+ */
+static bool is_undead(struct hd_rx_remote *remote, const struct hd_message *message, uint64_t now_ns)
+{
+    if (message->kind == HD_KIND_EOT)
+        remote->heard_ns = now_ns;
+    if (now_ns - remote->heard_ns < hd_rx_remote_activity_timeout_ns(remote))
+        remote->undead_count = 0;
+    else
+        remote->undead_count++;
+    return remote->undead_count >= FORMER_MAX;
+}
+
+static struct hd_rx_remote *find_or_add(herald_norm_receiver *receiver, const struct hd_message *message,
+                                        uint64_t now_ns)
 {
     struct hd_rx_remote *remote = hd_rx_remote_find(receiver, message->header.source_id);
 
     if (!remote) {
         if (message->kind != HD_KIND_EOT)
-            return add_remote(receiver, &message->header);
+            return add_remote(receiver, &message->header, now_ns);
         hd_rx_drop(receiver, HERALD_NORM_DROP_OLD);
         return NULL;
     }
@@ -204,8 +236,11 @@ static struct hd_rx_remote *find_or_add(herald_norm_receiver *receiver, const st
         return NULL;
     }
     if (remote->state == HD_RX_REMOTE_GONE) {
-        hd_rx_drop(receiver, HERALD_NORM_DROP_OLD);
-        return NULL;
+        if (!is_undead(remote, message, now_ns)) {
+            hd_rx_drop(receiver, HERALD_NORM_DROP_OLD);
+            return NULL;
+        }
+        hd_rx_remote_restart(receiver, remote);
     }
     return remote;
 }
@@ -250,7 +285,7 @@ static void learn_group(struct hd_rx_remote *remote, const struct hd_header *hea
 struct hd_rx_remote *hd_rx_remote_hear(herald_norm_receiver *receiver, const struct hd_message *message,
                                        const struct herald_peer *from, size_t packet_bytes, uint64_t now_ns)
 {
-    struct hd_rx_remote *remote = find_or_add(receiver, message);
+    struct hd_rx_remote *remote = find_or_add(receiver, message, now_ns);
 
     if (!remote)
         return NULL;
@@ -265,9 +300,12 @@ struct hd_rx_remote *hd_rx_remote_hear(herald_norm_receiver *receiver, const str
     hd_cc_receiver_on_datagram(&remote->cc, message->header.sequence, packet_bytes, now_ns);
     remote->address = *from;
     remote->heard_ns = now_ns;
-    remote->silent_count = 0;
-    remote->is_asking_all = false;
     remote->former_count = 0;
+    if (message->kind == HD_KIND_DATA || message->kind == HD_KIND_INFO || message->kind == HD_KIND_FLUSH) {
+        remote->sending_ns = now_ns;
+        remote->silent_count = 0;
+        remote->is_asking_all = false;
+    }
     if (remote->is_silent) {
         remote->is_silent = false;
         hd_rx_tell_sender(receiver, remote, HERALD_NORM_RECEIVER_SENDER_ACTIVE);
@@ -284,6 +322,7 @@ void hd_rx_remote_end(herald_norm_receiver *receiver, struct hd_rx_remote *remot
 
     hd_rx_tell_sender(receiver, remote, HERALD_NORM_RECEIVER_SENDER_GONE);
     hd_rx_remote_set_state(remote, HD_RX_REMOTE_GONE);
+    remote->undead_count = 0;
     for (struct hd_rx_object *object = remote->open_first; object; object = next) {
         next = object->next;
         if (hd_rx_object_is_stream(object) && hd_rx_stream_is_complete(receiver, object))
@@ -300,29 +339,40 @@ void hd_rx_remote_end(herald_norm_receiver *receiver, struct hd_rx_remote *remot
     hd_cc_receiver_init(&remote->cc);
 }
 
+/*
+ * Nothing comes any more of what the sender sends. While it still says other things, what lies before its place is
+ * asked for; when it is silent, all that it may have sent. @return true: it is asked, or may have to be later
+ */
+static bool ask_again(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t now_ns)
+{
+    if (receiver->config.silent || remote->is_beyond_limits || remote->state != HD_RX_REMOTE_SYNCED ||
+        remote->silent_count >= HD_RX_ROBUST)
+        return false;
+    remote->is_asking_all = remote->is_silent;
+    hd_rx_repair_check(receiver, remote, now_ns);
+    if (remote->repair_state == HD_RX_REPAIR_IDLE) {
+        remote->is_asking_all = false; /* nothing is missing, as far as there is room for it: that may come */
+        return remote->unheard_count > 0;
+    }
+    remote->silent_count++;
+    return true;
+}
+
 void hd_rx_remote_check_activity(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t now_ns)
 {
     uint64_t timeout_ns = hd_rx_remote_activity_timeout_ns(remote);
+    bool is_heard = now_ns - remote->heard_ns < timeout_ns;
 
-    if (now_ns - remote->heard_ns < timeout_ns) {
-        remote->activity_ns = remote->heard_ns + timeout_ns;
-        return;
-    }
-    if (!remote->is_silent) {
+    if (!is_heard && !remote->is_silent) {
         remote->is_silent = true;
         hd_rx_tell_sender(receiver, remote, HERALD_NORM_RECEIVER_SENDER_SILENT);
     }
-    remote->activity_ns = HERALD_NEVER;
-    if (receiver->config.silent || remote->silent_count >= HD_RX_ROBUST)
-        return;
-    remote->is_asking_all = true;
-    hd_rx_repair_check(receiver, remote, now_ns);
-    if (remote->repair_state == HD_RX_REPAIR_IDLE) {
-        remote->is_asking_all = false; /* nothing is missing: silence is all there is to say */
-        return;
-    }
-    remote->silent_count++;
-    remote->activity_ns = now_ns + timeout_ns;
+    if (now_ns - remote->sending_ns < timeout_ns)
+        remote->activity_ns = remote->sending_ns + timeout_ns;
+    else if (ask_again(receiver, remote, now_ns))
+        remote->activity_ns = now_ns + timeout_ns;
+    else
+        remote->activity_ns = is_heard ? remote->heard_ns + timeout_ns : HERALD_NEVER;
 }
 
 int herald_norm_receiver_get_sender(const herald_norm_receiver *receiver, uint32_t index,

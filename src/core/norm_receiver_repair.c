@@ -43,10 +43,11 @@ struct hd_rx_place hd_rx_place_within(const struct hd_rx_object *object, const s
 {
     if (place->object < object->id)
         return (struct hd_rx_place){ .object = object->id };
-    if (place->object == object->id)
-        return *place;
     if (hd_rx_object_is_stream(object))
-        return object->known;
+        return place->object == object->id ? *place : object->known;
+    /* An object may have been opened anew, and smaller, since the place was heard. */
+    if (place->object == object->id && place->unit <= object->partition.blocks)
+        return *place;
     return (struct hd_rx_place){ .object = object->id, .unit = object->partition.blocks + 1 };
 }
 
@@ -104,7 +105,7 @@ static bool is_unheard_due(const herald_norm_receiver *receiver, const struct hd
 {
     uint64_t limit = smaller(remote->next_object, place->object + (place->unit > 0 && place->object < UINT64_MAX));
 
-    if (remote->unheard_count == 0 || !hd_rx_object_has_room(receiver))
+    if (remote->unheard_count == 0 || remote->is_beyond_limits || !hd_rx_object_has_room(receiver))
         return false;
     for (uint64_t id = remote->first_object; id < limit; id++)
         if (*hd_rx_window_slot(receiver, remote, id) == HD_RX_UNHEARD)
@@ -203,12 +204,18 @@ void hd_rx_repair_expire(herald_norm_receiver *receiver, struct hd_rx_remote *re
 
 /* --- what others ask for --- */
 
-/* The requests of one packet. The parity that it asks for of a block is added up; of packets the largest sum counts. */
+/*
+ * The requests of one packet. The parity that it asks for of a block is added up; of packets the largest sum counts.
+ * No packet needs to name an object or block twice: one that names more of them than there can be is not looked at
+ * any further, for each of its ranges could be as long as all that is open.
+ */
 struct hearing {
     herald_norm_receiver *receiver;
     struct hd_rx_remote *remote;
     struct hd_rx_partial *partial;
     uint32_t parity_count;
+    uint64_t objects_left;
+    uint64_t blocks_left;
 };
 
 static void settle(struct hearing *hearing)
@@ -222,8 +229,10 @@ static void settle(struct hearing *hearing)
 static void hear_objects(struct hearing *hearing, uint64_t first, uint64_t last)
 {
     struct hd_rx_remote *remote = hearing->remote;
+    uint64_t end = smaller(last + 1, remote->next_object);
 
-    for (uint64_t id = larger(first, remote->first_object); id <= last && id < remote->next_object; id++) {
+    for (uint64_t id = larger(first, remote->first_object); id < end && hearing->objects_left > 0; id++) {
+        hearing->objects_left--;
         remote->heard_objects[id & hearing->receiver->window_mask] = 1;
         remote->is_any_object_heard = true;
     }
@@ -234,17 +243,21 @@ bool hd_rx_repair_is_block_heard(const struct hd_rx_object *object, uint64_t blo
     return object->is_any_heard && hd_bits_test(object->heard, block % object->heard_bits);
 }
 
-static void hear_blocks(struct hd_rx_object *object, uint64_t first, uint64_t last)
+static void hear_blocks(struct hearing *hearing, struct hd_rx_object *object, uint64_t first, uint64_t last)
 {
-    if (hd_rx_object_is_stream(object)) {
-        uint64_t limit = object->stream.next_block + object->stream.buffer_blocks;
+    bool is_stream = hd_rx_object_is_stream(object);
+    uint64_t start = is_stream ? object->stream.next_block : 0;
+    uint64_t end = smaller(last + 1, start + object->heard_bits);
 
-        for (uint64_t i = larger(first, object->stream.next_block); i <= last && i < limit; i++)
-            hd_bits_set(object->heard, i % object->heard_bits);
-    } else {
-        hd_bits_set_range(object->heard, first, smaller(last + 1, object->heard_bits));
-    }
+    start = larger(first, start);
+    if (start >= end || end - start > hearing->blocks_left)
+        return;
+    hearing->blocks_left -= end - start;
     object->is_any_heard = true;
+    if (!is_stream)
+        hd_bits_set_range(object->heard, start, end);
+    for (uint64_t i = start; is_stream && i < end; i++)
+        hd_bits_set(object->heard, i % object->heard_bits);
 }
 
 /* What is remembered of a block that is incomplete here; of one that has nothing yet, part of it is no help. */
@@ -305,7 +318,7 @@ static void hear_range(struct hearing *hearing, const struct hd_request *request
         last_block = hd_rx_stream_block(hearing->receiver, object, last->fec_id, last->id.block);
     }
     if (request->flags & HD_REQUEST_BLOCK) {
-        hear_blocks(object, first_block, last_block);
+        hear_blocks(hearing, object, first_block, last_block);
     } else if (request->flags & HD_REQUEST_SEGMENT && first_block == last_block) {
         if (request->form == HD_REQUEST_ERASURES) {
             if (partial_to_hear(hearing, object, first_block))
@@ -318,7 +331,12 @@ static void hear_range(struct hearing *hearing, const struct hd_request *request
 
 void hd_rx_repair_hear(herald_norm_receiver *receiver, struct hd_rx_remote *remote, struct hd_cursor requests)
 {
-    struct hearing hearing = { .receiver = receiver, .remote = remote };
+    struct hearing hearing = {
+        .receiver = receiver,
+        .remote = remote,
+        .objects_left = receiver->config.objects_per_sender,
+        .blocks_left = receiver->config.blocks_per_queue + receiver->config.stream_blocks_max,
+    };
     struct hd_request request;
     struct hd_position first;
     struct hd_position last;

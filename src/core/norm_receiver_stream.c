@@ -246,7 +246,7 @@ static bool is_believable(struct hd_rx_object *object, uint64_t block)
 {
     uint64_t buffer_blocks = object->stream.buffer_blocks;
 
-    if (block < object->stream.newest_block + 2 * buffer_blocks) {
+    if (hd_rx_stream_is_near(object, block)) {
         object->far_count = 0;
         return true;
     }
@@ -254,6 +254,20 @@ static bool is_believable(struct hd_rx_object *object, uint64_t block)
         object->far_count = 0;
     object->far_block = block;
     return ++object->far_count >= HD_RX_BELIEVE;
+}
+
+/*
+ * Next to nothing came where we began, and the sender sends what lies farther behind than its own buffer reaches: the
+ * packet that told where to begin was damaged.
+ */
+static bool is_misplaced(struct hd_rx_object *object, uint64_t block)
+{
+    uint64_t sender_blocks = object->object_bytes / object->segment_bytes / object->max_symbols + 2;
+
+    if (object->received_bytes >= HD_RX_BELIEVE * (uint64_t)object->segment_bytes ||
+        block + sender_blocks >= object->stream.newest_block)
+        return false;
+    return ++object->behind_count >= HD_RX_BELIEVE;
 }
 
 bool hd_rx_stream_input(herald_norm_receiver *receiver, struct hd_rx_object *object, const struct hd_data *data,
@@ -270,7 +284,10 @@ bool hd_rx_stream_input(herald_norm_receiver *receiver, struct hd_rx_object *obj
     }
     if (block < object->stream.next_block) {
         hd_rx_drop(receiver, HERALD_NORM_DROP_OLD);
-        return true;
+        if (!is_misplaced(object, block))
+            return true;
+        hd_rx_object_restart(receiver, object);
+        return false;
     }
     if (symbol < object->max_symbols)
         is_valid = input_source(receiver, object, data, block);
@@ -334,16 +351,21 @@ int herald_norm_receiver_stream_read(herald_norm_receiver *receiver, uint32_t se
 {
     struct hd_rx_remote *remote = hd_rx_remote_find(receiver, sender_id);
     struct hd_rx_object *object = NULL;
+    uint64_t next_block;
 
-    (void)now_ns; /* reading makes nothing due */
     if (remote)
         object = hd_rx_window_open_object(receiver, remote, hd_rx_window_unwrap(remote, object_id));
     if (!object || !hd_rx_object_is_stream(object))
         return -ENOENT;
     if (!object->is_started || buffer_bytes == 0)
         return 0;
+    next_block = object->stream.next_block;
     if (hd_stream_rx_read(&object->stream, buffer, buffer_bytes, ret_piece) > 0) {
         count_lost(receiver, object);
+        if (object->stream.next_block != next_block) { /* the buffer reaches farther: what was ahead of it is due now */
+            hd_rx_repair_check(receiver, remote, now_ns);
+            hd_rx_timer_update(receiver, remote);
+        }
         return 1;
     }
     object->is_readable_told = false;

@@ -17,6 +17,30 @@ static bool is_slot(uint16_t entry)
     return entry < HD_RX_SLOTS_MAX;
 }
 
+static bool is_never_heard(uint16_t entry)
+{
+    return entry == HD_RX_UNSYNCED || entry == HD_RX_LOST;
+}
+
+static bool is_failure(uint16_t entry)
+{
+    return entry == HD_RX_EXCEEDED || entry == HD_RX_FAILED || entry == HD_RX_LOST;
+}
+
+/* From now on it is wanted. */
+static void want(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id)
+{
+    *hd_rx_window_slot(receiver, remote, id) = HD_RX_UNHEARD;
+    remote->refused[id & receiver->window_mask] = 0;
+    remote->unheard_count++;
+}
+
+/* An object that is wanted ends, and nothing of it was here. */
+static void lose(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id)
+{
+    hd_rx_window_end(receiver, remote, id, id < remote->own_object ? HD_RX_UNSYNCED : HD_RX_LOST);
+}
+
 struct hd_rx_object *hd_rx_window_open_object(const herald_norm_receiver *receiver, const struct hd_rx_remote *remote,
                                               uint64_t id)
 {
@@ -34,9 +58,13 @@ void hd_rx_window_reset(const herald_norm_receiver *receiver, struct hd_rx_remot
         remote->slots[i] = HD_RX_UNSYNCED;
     memset(remote->heard_objects, 0, receiver->window_mask + 1);
     remote->is_any_object_heard = false;
+    remote->doubt_count = 0;
     remote->first_object = 0;
     remote->next_object = 0;
     remote->sync_object = 0;
+    remote->own_object = 0;
+    remote->told_end = 0;
+    remote->failed_end = 0;
     remote->unheard_count = 0;
 }
 
@@ -61,6 +89,7 @@ void hd_rx_window_sync(herald_norm_receiver *receiver, struct hd_rx_remote *remo
     remote->near_count = 0;
     remote->far_count = 0;
     remote->sync_object = id - wanted_before(receiver, object_id);
+    remote->own_object = id;
     remote->first_object = remote->sync_object;
     remote->next_object = remote->sync_object;
     remote->at = (struct hd_rx_place){ .object = remote->sync_object };
@@ -79,7 +108,16 @@ static void trim(const herald_norm_receiver *receiver, struct hd_rx_remote *remo
     }
 }
 
-void hd_rx_window_end(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id, uint16_t how)
+/* One that failed only after a watermark behind it had come was not told by that one, or has yet to be. */
+static void note_failure(struct hd_rx_remote *remote, uint64_t id)
+{
+    if (remote->was_acknowledged && remote->asked_object > id)
+        remote->asked_object = id;
+    else if (remote->told_end > id)
+        remote->told_end = id;
+}
+
+void hd_rx_window_end(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id, uint16_t how)
 {
     uint16_t *entry = hd_rx_window_slot(receiver, remote, id);
 
@@ -87,6 +125,8 @@ void hd_rx_window_end(herald_norm_receiver *receiver, struct hd_rx_remote *remot
     if (*entry == HD_RX_UNHEARD)
         remote->unheard_count--;
     *entry = how;
+    if (is_failure(how))
+        note_failure(remote, id);
     trim(receiver, remote);
 }
 
@@ -100,7 +140,7 @@ static void give_up_before(herald_norm_receiver *receiver, struct hd_rx_remote *
         if (object)
             hd_rx_object_abort(receiver, object, why, 0);
         else
-            hd_rx_window_end(receiver, remote, remote->first_object, HD_RX_UNSYNCED);
+            lose(receiver, remote, remote->first_object);
     }
 }
 
@@ -108,15 +148,13 @@ static void give_up_before(herald_norm_receiver *receiver, struct hd_rx_remote *
 static void reopen(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id)
 {
     for (uint64_t i = id; i < remote->first_object; i++) {
-        uint16_t *entry = hd_rx_window_slot(receiver, remote, i);
-
-        if (*entry != HD_RX_UNSYNCED)
-            continue;
-        *entry = HD_RX_UNHEARD;
-        remote->unheard_count++;
+        if (is_never_heard(*hd_rx_window_slot(receiver, remote, i)))
+            want(receiver, remote, i);
     }
     remote->first_object = id;
     remote->sync_object = id;
+    if (remote->own_object > id)
+        remote->own_object = id;
     remote->far_count = 0;
 }
 
@@ -138,13 +176,25 @@ static bool is_missed(const herald_norm_receiver *receiver, const struct hd_rx_r
     if (id >= remote->first_object)
         return false;
     return id < remote->sync_object || remote->next_object - id > receiver->window_mask ||
-           *hd_rx_window_slot(receiver, remote, id) == HD_RX_UNSYNCED;
+           is_never_heard(*hd_rx_window_slot(receiver, remote, id));
+}
+
+/*
+ * Ahead by more than the window, or not the next object and yet one that would push out what is still wanted: two
+ * damaged packets, each a little less than a window ahead, must not do together what one of them may not.
+ */
+static bool is_far_ahead(const struct hd_rx_remote *remote, uint64_t id, uint64_t window)
+{
+    if (id >= remote->next_object + window)
+        return true;
+    return id > remote->next_object && remote->first_object < remote->next_object &&
+           id >= remote->first_object + window;
 }
 
 bool hd_rx_window_admit(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id, uint64_t now_ns)
 {
     uint64_t window = receiver->config.objects_per_sender;
-    bool is_ahead = id >= remote->next_object + window;
+    bool is_ahead = is_far_ahead(remote, id, window);
     bool is_behind = id + 2 * window < remote->first_object;
     uint64_t timeout_ns = hd_rx_remote_activity_timeout_ns(remote);
 
@@ -173,7 +223,8 @@ bool hd_rx_window_admit(herald_norm_receiver *receiver, struct hd_rx_remote *rem
 
 void hd_rx_window_cut(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t end)
 {
-    for (uint64_t id = end; id < remote->next_object; id++) {
+    /* Not before the window: the entries there are those of objects in it. */
+    for (uint64_t id = end > remote->first_object ? end : remote->first_object; id < remote->next_object; id++) {
         struct hd_rx_object *object = hd_rx_window_open_object(receiver, remote, id);
 
         if (object)
@@ -187,6 +238,36 @@ void hd_rx_window_cut(herald_norm_receiver *receiver, struct hd_rx_remote *remot
         remote->first_object = end;
     if (remote->sync_object > end)
         remote->sync_object = end;
+    if (remote->own_object > end)
+        remote->own_object = end;
+    if (remote->told_end > end)
+        remote->told_end = end;
+    if (remote->failed_end > end)
+        remote->failed_end = end;
+}
+
+bool hd_rx_window_has_failed(const herald_norm_receiver *receiver, const struct hd_rx_remote *remote, uint64_t first,
+                             uint64_t last)
+{
+    uint64_t ring = (uint64_t)receiver->window_mask + 1;
+
+    if (remote->failed_end > first)
+        return true;
+    if (remote->next_object > ring && first < remote->next_object - ring)
+        first = remote->next_object - ring;
+    for (uint64_t id = first; id <= last; id++)
+        if (is_failure(*hd_rx_window_slot(receiver, remote, id)))
+            return true;
+    return false;
+}
+
+/* The ring is about to forget an object, for the next one. */
+static void forget_oldest(const herald_norm_receiver *receiver, struct hd_rx_remote *remote)
+{
+    uint64_t ring = (uint64_t)receiver->window_mask + 1;
+
+    if (remote->next_object >= ring && is_failure(*hd_rx_window_slot(receiver, remote, remote->next_object)))
+        remote->failed_end = remote->next_object - ring + 1;
 }
 
 void hd_rx_window_extend(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id)
@@ -202,17 +283,63 @@ void hd_rx_window_extend(herald_norm_receiver *receiver, struct hd_rx_remote *re
             remote->slots[i] = HD_RX_UNSYNCED;
         remote->first_object = first;
         remote->next_object = first;
+        remote->failed_end = first;
     }
     for (; remote->next_object <= id; remote->next_object++) {
-        *hd_rx_window_slot(receiver, remote, remote->next_object) = HD_RX_UNHEARD;
+        forget_oldest(receiver, remote);
+        want(receiver, remote, remote->next_object);
         remote->heard_objects[remote->next_object & receiver->window_mask] = 0;
-        remote->unheard_count++;
     }
 }
 
 enum herald_norm_drop hd_rx_window_drop_reason(const struct hd_rx_remote *remote, uint64_t id)
 {
     return id < remote->sync_object ? HERALD_NORM_DROP_UNSYNCED : HERALD_NORM_DROP_OLD;
+}
+
+void hd_rx_window_refuse(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id, uint16_t how,
+                         uint32_t said)
+{
+    remote->refused[id & receiver->window_mask] = said;
+    hd_rx_window_end(receiver, remote, id, how);
+}
+
+uint8_t hd_rx_window_doubt(struct hd_rx_remote *remote, uint64_t id, uint32_t said)
+{
+    if (said == 0)
+        return 0;
+    if (remote->doubt_object != id || remote->doubt_said != said)
+        remote->doubt_count = 0;
+    remote->doubt_object = id;
+    remote->doubt_said = said;
+    return ++remote->doubt_count;
+}
+
+void hd_rx_window_revive(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id)
+{
+    remote->doubt_count = 0;
+    want(receiver, remote, id);
+    if (id < remote->first_object)
+        remote->first_object = id;
+}
+
+bool hd_rx_window_wants(const herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint64_t id, uint32_t said)
+{
+    bool is_known = id < remote->next_object && remote->next_object - id <= receiver->config.objects_per_sender;
+    uint16_t entry = *hd_rx_window_slot(receiver, remote, id);
+
+    if (hd_rx_window_holds(remote, id) && entry == HD_RX_UNHEARD)
+        return true;
+    if (!is_known || (entry != HD_RX_REFUSED && entry != HD_RX_EXCEEDED))
+        return false;
+    if (remote->refused[id & receiver->window_mask] == said) {
+        remote->doubt_count = 0;
+        return false;
+    }
+    if (hd_rx_window_doubt(remote, id, said) < HD_RX_BELIEVE)
+        return false;
+    hd_rx_window_revive(receiver, remote, id);
+    return true;
 }
 
 /* One object that the sender no longer has. */
@@ -223,7 +350,7 @@ static void squelch_object(herald_norm_receiver *receiver, struct hd_rx_remote *
     if (object)
         hd_rx_object_abort(receiver, object, HERALD_NORM_ABORT_SQUELCHED, 0);
     else if (hd_rx_window_holds(remote, id) && *hd_rx_window_slot(receiver, remote, id) == HD_RX_UNHEARD)
-        hd_rx_window_end(receiver, remote, id, HD_RX_UNSYNCED);
+        lose(receiver, remote, id);
 }
 
 /* RFC 5740 section 4.2.3: where the repair window begins, and what in it is invalid. */
@@ -236,6 +363,10 @@ void hd_rx_window_squelch(herald_norm_receiver *receiver, struct hd_rx_remote *r
 
     if (remote->state != HD_RX_REMOTE_SYNCED)
         return;
+    if (squelch->position.fec_id != remote->fec_id) {
+        hd_rx_drop(receiver, HERALD_NORM_DROP_INCONSISTENT);
+        return;
+    }
     first = hd_rx_window_unwrap(remote, squelch->position.object_id);
     if (first > remote->next_object) { /* it cannot be ahead of what it sends; the window follows DATA, not this */
         hd_rx_drop(receiver, HERALD_NORM_DROP_INCONSISTENT);

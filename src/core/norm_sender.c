@@ -35,15 +35,13 @@ void herald_norm_sender_config_default(struct herald_norm_sender_config *ret_con
         .burst_datagrams_max = BURST_DATAGRAMS_MAX,
         .grtt_initial_ns = 100 * MS,
         .grtt_max_ns = 10000 * MS,
-        .backoff_factor = 4,
+        .backoff_factor = HERALD_NORM_BACKOFF_AUTO,
         .group_size = 1000,
         .robust_factor = 20,
-        .objects_max = 64,
+        .objects_max = 256,
         .blocks_per_queue = 1 << 20,
         .repair_blocks_max = 4096,
-        .info_bytes_max = 1400,
         .ack_nodes_max = 1024,
-        .application_bytes_max = 1024,
     };
 }
 
@@ -68,15 +66,12 @@ static const char *check_rate(const struct herald_norm_sender_config *config)
 
     if (!is_fixed && config->rate_mode != HERALD_NORM_RATE_AUTO && config->rate_mode != HERALD_NORM_RATE_TFMCC)
         return "rate_mode";
-    if (config->rate_bytes_per_s < 1 || config->rate_bytes_per_s > HERALD_NORM_RATE_MAX_BYTES_PER_S)
-        return "rate_bytes_per_s";
-    if (!is_fixed &&
-        (config->rate_max_bytes_per_s < 1 || config->rate_max_bytes_per_s > HERALD_NORM_RATE_MAX_BYTES_PER_S))
+    if (config->rate_max_bytes_per_s < 1 || config->rate_max_bytes_per_s > HERALD_NORM_RATE_MAX_BYTES_PER_S)
         return "rate_max_bytes_per_s";
     if (!is_fixed && (config->rate_min_bytes_per_s < 1 || config->rate_min_bytes_per_s > config->rate_max_bytes_per_s))
         return "rate_min_bytes_per_s";
-    if (!is_fixed && (config->rate_bytes_per_s < config->rate_min_bytes_per_s ||
-                      config->rate_bytes_per_s > config->rate_max_bytes_per_s))
+    if (config->rate_bytes_per_s < 1 || config->rate_bytes_per_s > config->rate_max_bytes_per_s ||
+        (!is_fixed && config->rate_bytes_per_s < config->rate_min_bytes_per_s))
         return "rate_bytes_per_s";
     if (config->burst_ns > BURST_NS_MAX)
         return "burst_ns";
@@ -91,7 +86,7 @@ static const char *check_group(const struct herald_norm_sender_config *config)
         return "grtt_max_ns";
     if (config->grtt_initial_ns < 1 || config->grtt_initial_ns > config->grtt_max_ns)
         return "grtt_initial_ns";
-    if (config->backoff_factor > 15)
+    if (config->backoff_factor > 15 && config->backoff_factor != HERALD_NORM_BACKOFF_AUTO)
         return "backoff_factor";
     if (config->group_size < 1)
         return "group_size";
@@ -143,7 +138,7 @@ static int new_queue(struct herald_norm_sender *sender)
     sender->bucket_mask = (uint32_t)(buckets - 1);
     sender->objects = calloc(config->objects_max, sizeof(*sender->objects));
     sender->buckets = calloc(buckets, sizeof(struct hd_tx_object *));
-    sender->infos = calloc(config->objects_max, config->info_bytes_max > 0 ? config->info_bytes_max : 1);
+    sender->infos = calloc(config->objects_max, config->info_bytes_max);
     if (!sender->objects || !sender->buckets || !sender->infos)
         return -ENOMEM;
     for (uint32_t i = config->objects_max; i-- > 0;) {
@@ -184,12 +179,11 @@ static int new_encoder(struct herald_norm_sender *sender)
 static int new_memory(struct herald_norm_sender *sender)
 {
     const struct herald_norm_sender_config *config = &sender->config;
-    size_t application_bytes = config->application_bytes_max > 0 ? config->application_bytes_max : 1;
     int r;
 
-    sender->command.content = calloc(application_bytes, 1);
-    sender->request.content = calloc(application_bytes, 1);
-    sender->event_content = calloc(application_bytes, 1);
+    sender->command.content = calloc(config->application_bytes_max, 1);
+    sender->request.content = calloc(config->application_bytes_max, 1);
+    sender->event_content = calloc(config->application_bytes_max, 1);
     if (!sender->command.content || !sender->request.content || !sender->event_content)
         return -ENOMEM;
     if ((r = new_queue(sender)) < 0 || (r = new_streams(sender)) < 0 || (r = new_encoder(sender)) < 0 ||
@@ -198,6 +192,18 @@ static int new_memory(struct herald_norm_sender *sender)
         (r = hd_norm_nodes_init(&sender->request.nodes, config->ack_nodes_max)) < 0)
         return r;
     return hd_events_init(&sender->events, sizeof(struct herald_norm_sender_event), HD_TX_EVENTS);
+}
+
+/*
+ * How many of R receivers that miss the same speak before they hear another is about (e * R)^(1 / K): with K = 4 it
+ * grows as the fourth root of the group. With K = (ln R + 1) / 2 it would be e^2 for any R; rounded up, and at least
+ * RFC 5740's 4. By the group size as the wire has it: powers of ten from 10 on, then five times those.
+ */
+static uint8_t backoff_of_group(uint8_t gsize)
+{
+    static const uint8_t factors[16] = { 4, 4, 4, 6, 7, 8, 9, 10, 4, 4, 5, 6, 8, 9, 10, 11 };
+
+    return factors[gsize & 0x0f];
 }
 
 static void init_time(struct herald_norm_sender *sender, uint64_t now_ns)
@@ -243,6 +249,12 @@ int herald_norm_sender_new(herald_norm_sender **ret_sender, const struct herald_
     if (!sender)
         return -ENOMEM;
     sender->config = *config;
+    if (config->backoff_factor == HERALD_NORM_BACKOFF_AUTO)
+        sender->config.backoff_factor = backoff_of_group(hd_gsize_encode(config->group_size));
+    if (config->info_bytes_max == 0)
+        sender->config.info_bytes_max = config->segment_bytes;
+    if (config->application_bytes_max == 0)
+        sender->config.application_bytes_max = config->segment_bytes;
     sender->block_bits = config->fec_id == HD_FEC_SMALL_BLOCK ? 32 : 24;
     if ((r = new_memory(sender)) < 0) {
         herald_norm_sender_free(sender);
@@ -448,13 +460,36 @@ static int send_next(struct herald_norm_sender *sender, struct herald_norm_datag
     return 0;
 }
 
+/* Is anything waiting for the pacer? */
+static bool has_output(const struct herald_norm_sender *sender)
+{
+    return sender->due || sender->run.object || sender->repair_from || sender->sending;
+}
+
+/* The pacer is not ready: what will be sent when it is? If something will, next_timeout() must know. */
+static void look_ahead(struct herald_norm_sender *sender, uint64_t now_ns)
+{
+    if (hd_events_room(&sender->events) < HD_TX_EVENTS_SPARE)
+        return;
+    if (sender->mark.state == HD_TX_MARK_WAITING)
+        hd_tx_mark_check(sender);
+    if (!has_output(sender))
+        hd_tx_flush_idle(sender, now_ns);
+}
+
 int herald_norm_sender_poll_output(herald_norm_sender *sender, struct herald_norm_datagram *datagram, uint64_t now_ns)
 {
     size_t bytes;
 
     if (datagram->buffer_bytes < HERALD_NORM_BUFFER_BYTES(sender->config.segment_bytes))
         return -EMSGSIZE;
-    if (sender->life == HD_TX_ENDED || !hd_pacer_ready(&sender->pacer, now_ns) || !send_next(sender, datagram, now_ns))
+    if (sender->life == HD_TX_ENDED)
+        return 0;
+    if (!hd_pacer_ready(&sender->pacer, now_ns)) {
+        look_ahead(sender, now_ns);
+        return 0;
+    }
+    if (!send_next(sender, datagram, now_ns))
         return 0;
     datagram->to_group = true;
     bytes = datagram->header_bytes + datagram->payload_bytes;
@@ -483,7 +518,7 @@ uint64_t herald_norm_sender_next_timeout(const herald_norm_sender *sender)
 
     if (sender->life == HD_TX_ENDED)
         return HERALD_NEVER;
-    if (sender->due || sender->run.object || sender->repair_from || sender->sending)
+    if (has_output(sender))
         next_ns = hd_pacer_next_ns(&sender->pacer);
     next_ns = earlier(next_ns, sender->repair_ns);
     next_ns = earlier(next_ns, sender->flush_ns);
@@ -525,7 +560,7 @@ int herald_norm_sender_handle_timeout(herald_norm_sender *sender, uint64_t now_n
 int herald_norm_sender_set_rate(herald_norm_sender *sender, uint64_t rate_bytes_per_s, uint64_t now_ns)
 {
     if (sender->config.rate_mode != HERALD_NORM_RATE_FIXED || rate_bytes_per_s == 0 ||
-        rate_bytes_per_s > HERALD_NORM_RATE_MAX_BYTES_PER_S)
+        rate_bytes_per_s > sender->config.rate_max_bytes_per_s)
         return -EINVAL;
     hd_cc_sender_set_rate(&sender->cc, rate_bytes_per_s);
     hd_pacer_set_rate(&sender->pacer, rate_bytes_per_s, now_ns);
@@ -537,7 +572,7 @@ void herald_norm_sender_end(herald_norm_sender *sender, uint64_t now_ns)
     if (sender->life != HD_TX_OPEN)
         return;
     hd_tx_set_life(sender, HD_TX_ENDING); /* the next poll_output() sees whether anything is left */
-    hd_tx_stream_flush(sender, now_ns);
+    hd_tx_stream_close_all(sender, now_ns);
 }
 
 void herald_norm_sender_get_statistics(const herald_norm_sender *sender,

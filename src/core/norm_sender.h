@@ -55,8 +55,7 @@ enum hd_tx_object_state {
     HD_TX_FREE,
     HD_TX_QUEUED,  /* nothing of it was sent */
     HD_TX_SENDING, /* part of it was; open streams are here for ever */
-    HD_TX_SENT,    /* all of it was, once; no flush has ended since its last transmission */
-    HD_TX_SETTLED, /* receivers had all the time to ask: it may be forgotten when room is needed */
+    HD_TX_SENT,    /* all of it was, once: when receivers had the time to ask, it may be forgotten to make room */
 };
 
 /* Bitmaps with a bit for each block of an object. */
@@ -251,7 +250,8 @@ struct herald_norm_sender {
     struct herald_norm_sender_config config;
     struct hd_header header; /* of every message: sequence is the next one's, grtt the advertised one */
     uint32_t header_version; /* changes with grtt: the objects' own headers are then made anew */
-    uint64_t grtt_ns;        /* as advertised: what every timer counts in, on both sides */
+    uint64_t grtt_ns;        /* as advertised: what every timer counts in, on both sides; */
+    uint64_t slow_ns;        /* but until then receivers may be in a back-off or hold-off drawn with a greater one */
     uint8_t block_bits;      /* of a block number on the wire */
     enum hd_tx_life life;    /* by hd_tx_set_life() only */
     unsigned due;            /* HD_TX_DUE_* */
@@ -271,7 +271,7 @@ struct herald_norm_sender {
     struct hd_extents stream_slots; /* a word for each block of stream memory, so that it can be shared out */
     uint8_t *stream_memory;
     bool is_room_wanted; /* an enqueue was refused: RELEASED shall tell */
-    uint64_t room_ns;    /* when the oldest object will have settled */
+    uint64_t room_ns;    /* when the first object may be forgotten for that */
 
     enum hd_tx_repair_state repair_state; /* by set_state() of norm_sender_repair.c only */
     uint64_t repair_ns;                   /* when that state ends */
@@ -301,7 +301,7 @@ struct herald_norm_sender {
     uint64_t squelch_ns;         /* when it may go, if wanted */
     uint64_t squelch_allowed_ns; /* one per 2 GRTT */
     uint64_t advert_ns;          /* when a REPAIR_ADV may go, if there is news */
-    uint64_t advert_allowed_ns;  /* one per GRTT */
+    uint64_t advert_allowed_ns;  /* a few per GRTT */
 
     struct hd_tx_command command;
     struct hd_tx_request request;
@@ -342,10 +342,11 @@ static inline bool hd_tx_id_before(uint16_t a, uint16_t b)
 }
 /* The source failed: FAILED event, released, receivers are told. */
 void hd_tx_object_fail(struct herald_norm_sender *sender, struct hd_tx_object *object, uint64_t now_ns);
-/* Every object that was sent may be forgotten. */
-void hd_tx_settle_all(struct herald_norm_sender *sender);
-/* At room_ns: releases what has settled by itself. */
+/* At room_ns: releases what may be forgotten, if an enqueue was refused. */
 void hd_tx_make_room(struct herald_norm_sender *sender, uint64_t now_ns);
+/* There may be room at another time than thought: an object was sent, or GRTT has changed. */
+void hd_tx_room_on_sent(struct herald_norm_sender *sender, const struct hd_tx_object *object);
+void hd_tx_room_on_grtt(struct herald_norm_sender *sender, uint64_t now_ns);
 /* Looks for the oldest object with something new to send. */
 void hd_tx_choose_sending(struct herald_norm_sender *sender);
 /* A place in an object as the wire tells it. */
@@ -412,6 +413,8 @@ void hd_tx_repair_gathered(struct herald_norm_sender *sender, struct hd_tx_objec
 void hd_tx_repair_pending(struct herald_norm_sender *sender, struct hd_tx_object *object, uint64_t block);
 /* The first block of an object that the repair under way has still ahead of it; UINT64_MAX: none. */
 uint64_t hd_tx_repair_ahead(const struct herald_norm_sender *sender, const struct hd_tx_object *object);
+/* Until when receivers may ask for what was last sent at sent_ns, if they notice notice_ns later that it is missing. */
+uint64_t hd_tx_repair_until_ns(const struct herald_norm_sender *sender, uint64_t sent_ns, uint64_t notice_ns);
 /* At repair_ns. */
 void hd_tx_repair_timeout(struct herald_norm_sender *sender, uint64_t now_ns);
 /* @return 1; 0: nothing is pending after all. */
@@ -492,10 +495,12 @@ uint64_t hd_tx_stream_blocks(const struct herald_norm_sender_config *config, uin
 /* Makes what was written ready to be sent. @return false: nothing was ever written; otherwise its last symbol. */
 bool hd_tx_stream_end(struct herald_norm_sender *sender, struct hd_tx_object *object, uint64_t *ret_block,
                       uint16_t *ret_symbol);
-/* Of all streams: what is not yet a full segment is sent. */
-void hd_tx_stream_flush(struct herald_norm_sender *sender, uint64_t now_ns);
+/* Ends all streams that are open. */
+void hd_tx_stream_close_all(struct herald_norm_sender *sender, uint64_t now_ns);
 /* A symbol of that block was sent. */
 void hd_tx_stream_sent(struct hd_tx_object *object, uint64_t block, uint64_t now_ns);
+/* Does an end mark wait for room? */
+bool hd_tx_stream_is_any_closing(const struct herald_norm_sender *sender);
 /* Is there room for writers that wait? Tells them, or finds out when to look again. */
 void hd_tx_stream_check(struct herald_norm_sender *sender, uint64_t now_ns);
 

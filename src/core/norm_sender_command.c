@@ -12,6 +12,8 @@ enum {
     ADVERT_FLAGS_OFFSET_BYTES = 13, /* of REPAIR_ADV's flags in the message: known when the content is written */
     REQUEST_CONTENT_MAX = 1002,     /* what fits a header extension behind ACK_REQ's own header: 251 words - 2 */
     RANGE_BLOCKS_MIN = 3,           /* as deployed: one or two neighbours are items, more are a range */
+    ADVERTS_PER_GRTT = 4,           /* of those that grow: the sooner they are heard, the fewer NACKs follow */
+    ADVERT_PAUSE = 4,               /* after each, so many times its own: whoever asks, data goes on */
 };
 
 /* Of what is repeated: one is out. @return whether it was the last. */
@@ -171,6 +173,15 @@ static bool put_object(struct herald_norm_sender *sender, struct hd_request_writ
     return has_room;
 }
 
+static void pause_adverts(struct herald_norm_sender *sender, size_t advert_bytes, uint64_t now_ns)
+{
+    uint64_t pause_ns = ADVERT_PAUSE * advert_bytes * UINT64_C(1000000000) / sender->pacer.rate_bytes_per_s;
+
+    if (pause_ns < sender->grtt_ns / ADVERTS_PER_GRTT)
+        pause_ns = sender->grtt_ns / ADVERTS_PER_GRTT;
+    sender->advert_allowed_ns = now_ns + pause_ns;
+}
+
 int hd_tx_send_advert(struct herald_norm_sender *sender, struct herald_norm_datagram *datagram, uint64_t now_ns)
 {
     struct hd_writer writer = hd_tx_writer(sender, datagram);
@@ -191,7 +202,7 @@ int hd_tx_send_advert(struct herald_norm_sender *sender, struct herald_norm_data
     if (!has_room)
         hd_writer_patch_u8(&writer, ADVERT_FLAGS_OFFSET_BYTES, HD_REPAIR_ADV_LIMIT);
     hd_tx_finish(sender, datagram, &writer);
-    sender->advert_allowed_ns = now_ns + sender->grtt_ns;
+    pause_adverts(sender, datagram->header_bytes, now_ns);
     sender->statistics.repair_adverts++;
     return 1;
 }
@@ -289,7 +300,7 @@ static void end_request(struct herald_norm_sender *sender)
     struct herald_norm_sender_event event = { .type = HERALD_NORM_SENDER_REQUEST_DONE,
                                               .ack_type = request->ack_type,
                                               .ack_id = request->ack_id,
-                                              .count = request->nodes.due_count };
+                                              .missing_count = request->nodes.due_count };
 
     request->is_active = false;
     request->repeat.next_ns = HERALD_NEVER;

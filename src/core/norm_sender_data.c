@@ -205,6 +205,7 @@ static void end_object(struct herald_norm_sender *sender, struct hd_tx_object *o
     hd_tx_object_set_state(object, HD_TX_SENT);
     hd_tx_event(sender, HERALD_NORM_SENDER_SENT, object->id);
     hd_tx_choose_sending(sender);
+    hd_tx_room_on_sent(sender, object);
 }
 
 /* Of a FILE or DATA object. */

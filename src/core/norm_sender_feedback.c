@@ -9,18 +9,22 @@ static uint64_t probe_clock_ns(uint64_t now_ns)
 }
 
 /* The estimate as it can be said on the wire: what receivers, and so our own timers, count in. */
-static void update_grtt(struct herald_norm_sender *sender)
+static void update_grtt(struct herald_norm_sender *sender, uint64_t now_ns)
 {
     uint8_t quantised = hd_rtt_encode(hd_grtt_ns(&sender->grtt));
     struct herald_norm_sender_event event = { .type = HERALD_NORM_SENDER_GRTT };
+    uint64_t slow_ns = now_ns + (sender->config.backoff_factor + UINT64_C(2)) * sender->grtt_ns;
 
     if (quantised == sender->header.grtt)
         return;
     sender->header.grtt = quantised;
     sender->header_version++;
     sender->grtt_ns = hd_rtt_decode_ns(quantised);
+    if (slow_ns > sender->slow_ns)
+        sender->slow_ns = slow_ns;
     event.value = sender->grtt_ns;
     hd_tx_event_push(sender, &event);
+    hd_tx_room_on_grtt(sender, now_ns);
 }
 
 /* The rate of congestion control, to the pacer. */
@@ -65,7 +69,7 @@ void hd_tx_on_feedback(struct herald_norm_sender *sender, const struct hd_messag
     if (hd_timestamp_is_set(response))
         rtt_ns = hd_grtt_measure_ns(&sender->grtt, hd_timestamp_ns(response), probe_clock_ns(now_ns));
     hd_grtt_on_sample(&sender->grtt, rtt_ns);
-    update_grtt(sender);
+    update_grtt(sender, now_ns);
     if (!(message->extensions.present & HD_EXT_CC))
         return;
     report = report_of(message, rtt_ns);
@@ -100,7 +104,7 @@ void hd_tx_send_probe(struct herald_norm_sender *sender, struct herald_norm_data
     uint16_t sequence;
 
     hd_grtt_on_probe(&sender->grtt, sender->config.segment_bytes, hd_cc_sender_rate(&sender->cc), now_ns);
-    update_grtt(sender);
+    update_grtt(sender, now_ns);
     sequence = hd_cc_sender_probe(&sender->cc, sender->grtt_ns, now_ns);
     update_rate(sender, now_ns);
     hd_wire_put_cc(&writer, &sender->header, sequence, hd_timestamp_of_ns(probe_clock_ns(now_ns)));

@@ -3,7 +3,8 @@
  * FLUSH (RFC 5740 section 4.2.3): how far the sender is, when there is nothing more to send, so that receivers ask for
  * what they miss at the end; and the watermark (section 5.5.3), a FLUSH that lists who shall acknowledge.
  *
- * A watermark at the end of everything is its own flush: when all have acknowledged, nobody is left to be asked.
+ * A watermark at the end of everything is part of the flush: its questions tell the others as much as a FLUSH without
+ * a list. When all that were listed have answered, the flush goes on for those that were not.
  */
 #include "norm_sender.h"
 
@@ -55,6 +56,14 @@ void hd_tx_flush_want(struct herald_norm_sender *sender)
         hd_tx_flush_set_state(sender, HD_TX_FLUSH_WAITING);
 }
 
+/* A FLUSH of the end of everything is out. */
+static void count_flush(struct herald_norm_sender *sender, uint64_t now_ns)
+{
+    sender->due &= ~(unsigned)HD_TX_DUE_FLUSH;
+    sender->flush_count++;
+    sender->flush_ns = now_ns + 2 * sender->grtt_ns;
+}
+
 /* The newest object of which anything was sent, and the last place in it. @return NULL: nothing of it is left. */
 static const struct hd_tx_object *last_sent(const struct herald_norm_sender *sender, uint64_t *ret_block,
                                             uint16_t *ret_symbol)
@@ -82,26 +91,36 @@ static bool flush_position(const struct herald_norm_sender *sender, struct hd_po
  * A FLUSH says of objects before its own that they are complete. A stream that is open has no end that receivers
  * could know: it needs a FLUSH of its own.
  *
- * @return whether there is one that this round has not had; then its last place
+ * @return the next one that this round has not had, and its last place; NULL: all had theirs
  */
-static bool next_stream_position(struct herald_norm_sender *sender, struct hd_position *ret_position)
+static const struct hd_tx_object *next_stream(const struct herald_norm_sender *sender, uint64_t *ret_block,
+                                              uint16_t *ret_symbol)
 {
     uint64_t block;
     uint16_t symbol;
     const struct hd_tx_object *last = last_sent(sender, &block, &symbol);
+    const struct hd_tx_object *object = sender->oldest;
 
-    for (const struct hd_tx_object *object = sender->oldest; object && object != last; object = object->newer) {
-        if (object->kind != HERALD_NORM_STREAM || object->state != HD_TX_SENDING ||
+    while (object && object != last &&
+           (object->kind != HERALD_NORM_STREAM || object->state != HD_TX_SENDING ||
             (sender->is_flush_round && hd_tx_id_before(object->id, sender->flush_from_id)) ||
-            !hd_tx_object_end(object, &block, &symbol))
-            continue;
-        sender->is_flush_round = true;
-        sender->flush_from_id = (uint16_t)(object->id + 1);
-        *ret_position = hd_tx_position(sender, object, block, symbol);
-        return true;
-    }
-    sender->is_flush_round = false;
-    return false;
+            !hd_tx_object_end(object, ret_block, ret_symbol)))
+        object = object->newer;
+    return object != last ? object : NULL;
+}
+
+static bool next_stream_position(struct herald_norm_sender *sender, struct hd_position *ret_position)
+{
+    uint64_t block;
+    uint16_t symbol;
+    const struct hd_tx_object *object = next_stream(sender, &block, &symbol);
+
+    sender->is_flush_round = object != NULL;
+    if (!object)
+        return false;
+    sender->flush_from_id = (uint16_t)(object->id + 1);
+    *ret_position = hd_tx_position(sender, object, block, symbol);
+    return true;
 }
 
 /* block_symbols is left out: it says nothing that the others do not. */
@@ -118,10 +137,15 @@ static bool is_mark_at_end(const struct herald_norm_sender *sender)
     return flush_position(sender, &end) && is_same_position(&end, &sender->mark.position);
 }
 
+/* Does the watermark ask about the end of everything now? Then no other FLUSH is needed. */
+static bool is_mark_flushing(const struct herald_norm_sender *sender)
+{
+    return is_mark_active(sender) && is_mark_at_end(sender);
+}
+
 static void end_flush(struct herald_norm_sender *sender)
 {
     hd_tx_flush_set_state(sender, HD_TX_FLUSH_NONE);
-    hd_tx_settle_all(sender);
     hd_tx_event(sender, HERALD_NORM_SENDER_FLUSHED, 0);
 }
 
@@ -129,19 +153,17 @@ void hd_tx_flush_idle(struct herald_norm_sender *sender, uint64_t now_ns)
 {
     struct hd_position position;
 
-    if (sender->repair_state == HD_TX_REPAIR_GATHERING || (is_mark_active(sender) && is_mark_at_end(sender)))
+    if (sender->repair_state == HD_TX_REPAIR_GATHERING || is_mark_flushing(sender))
         return;
-    if (sender->flush_state == HD_TX_FLUSH_WAITING) {
-        if (flush_position(sender, &position)) {
-            hd_tx_flush_set_state(sender, HD_TX_FLUSH_RUNNING);
-            sender->due |= HD_TX_DUE_FLUSH;
-            hd_tx_wake(sender, now_ns);
-        } else {
-            end_flush(sender);
-        }
+    if (sender->flush_state != HD_TX_FLUSH_NONE && !flush_position(sender, &position)) {
+        end_flush(sender); /* all that was sent has been released */
+    } else if (sender->flush_state == HD_TX_FLUSH_WAITING) {
+        hd_tx_flush_set_state(sender, HD_TX_FLUSH_RUNNING);
+        sender->due |= HD_TX_DUE_FLUSH;
+        hd_tx_wake(sender, now_ns);
     }
     if (sender->life == HD_TX_ENDING && sender->flush_state == HD_TX_FLUSH_NONE && !is_mark_active(sender) &&
-        !sender->command.is_active && !sender->request.is_active) {
+        !sender->command.is_active && !sender->request.is_active && !hd_tx_stream_is_any_closing(sender)) {
         hd_tx_set_life(sender, HD_TX_EOT);
         sender->eot.left = sender->config.robust_factor;
         sender->due |= HD_TX_DUE_EOT;
@@ -152,6 +174,8 @@ void hd_tx_flush_timeout(struct herald_norm_sender *sender, uint64_t now_ns)
 {
     (void)now_ns;
     sender->flush_ns = HERALD_NEVER;
+    if (is_mark_flushing(sender))
+        return; /* its end resumes the flush */
     if (sender->flush_count < sender->config.robust_factor)
         sender->due |= HD_TX_DUE_FLUSH;
     else
@@ -168,20 +192,21 @@ static void put_flush(struct herald_norm_sender *sender, struct hd_writer *write
 void hd_tx_send_flush(struct herald_norm_sender *sender, struct herald_norm_datagram *datagram, uint64_t now_ns)
 {
     struct hd_writer writer = hd_tx_writer(sender, datagram);
-    struct hd_position position = { .fec_id = sender->config.fec_id, .object_id = sender->next_id };
+    struct hd_position position;
+    bool is_any;
 
     if (next_stream_position(sender, &position)) {
         put_flush(sender, &writer, &position);
         hd_tx_finish(sender, datagram, &writer);
         return;
     }
-    /* Objects may have been released since: the place is the end of what is left. */
-    flush_position(sender, &position);
+    /* Objects may have been released since: the place is the end of what is left; hd_tx_flush_idle() saw that there
+     * is some. */
+    is_any = flush_position(sender, &position);
+    assert(is_any);
     put_flush(sender, &writer, &position);
     hd_tx_finish(sender, datagram, &writer);
-    sender->due &= ~(unsigned)HD_TX_DUE_FLUSH;
-    sender->flush_count++;
-    sender->flush_ns = now_ns + 2 * sender->grtt_ns;
+    count_flush(sender, now_ns);
 }
 
 /* --- watermark --- */
@@ -210,22 +235,22 @@ static void end_mark(struct herald_norm_sender *sender, uint64_t now_ns)
     struct hd_tx_mark *mark = &sender->mark;
     struct herald_norm_sender_event event = { .type = HERALD_NORM_SENDER_ACKS_DONE,
                                               .object_id = mark->position.object_id };
-    bool is_flush = is_mark_at_end(sender) && !sender->sending && !hd_tx_is_repairing(sender);
 
     for (uint32_t slot = 0; slot < sender->ack_nodes.used_slots; slot++)
         if (sender->ack_nodes.slots[slot].node_id != HERALD_NORM_NODE_NONE &&
             sender->ack_nodes.slots[slot].answer == HD_NORM_ANSWER_FAILED)
-            event.count++;
+            event.missing_count++;
     hd_tx_mark_set_state(sender, HD_TX_MARK_DONE);
     /* Also called from the application's calls, which may come in any number before events are read. */
     if (hd_events_room(&sender->events) > HD_TX_EVENTS_SPARE / 2)
         hd_tx_event_push(sender, &event);
-    if (mark->object && mark->object->kind == HERALD_NORM_STREAM && event.count == 0) {
+    if (mark->object && mark->object->kind == HERALD_NORM_STREAM && event.missing_count == 0) {
         mark->object->acked_block = mark->block;
         hd_tx_stream_check(sender, now_ns);
     }
-    if (is_flush && sender->flush_state != HD_TX_FLUSH_NONE && hd_events_room(&sender->events) > 0)
-        end_flush(sender);
+    if (sender->flush_state == HD_TX_FLUSH_RUNNING && sender->flush_ns == HERALD_NEVER &&
+        !(sender->due & HD_TX_DUE_FLUSH))
+        sender->flush_ns = now_ns; /* the next FLUSH, or the end, was due while the watermark was asked about */
 }
 
 static void fail_due(struct herald_norm_sender *sender)
@@ -272,6 +297,25 @@ void hd_tx_mark_release(struct herald_norm_sender *sender, struct hd_tx_object *
     }
 }
 
+/* A round of questions is out. If it was about the end of everything, the flush has had one FLUSH more. */
+static void end_round(struct herald_norm_sender *sender, uint64_t now_ns)
+{
+    struct hd_tx_mark *mark = &sender->mark;
+    uint64_t block;
+    uint16_t symbol;
+
+    sender->due &= ~(unsigned)HD_TX_DUE_MARK;
+    mark->rounds++;
+    mark->next_slot = 0;
+    mark->next_round_ns = now_ns + 2 * sender->grtt_ns;
+    if (sender->flush_state == HD_TX_FLUSH_NONE || sender->sending || !is_mark_flushing(sender) ||
+        next_stream(sender, &block, &symbol))
+        return; /* open streams need a FLUSH of their own: the flush begins when the watermark is done */
+    if (sender->flush_state == HD_TX_FLUSH_WAITING)
+        hd_tx_flush_set_state(sender, HD_TX_FLUSH_RUNNING);
+    count_flush(sender, now_ns);
+}
+
 /* One message of a round: as many of those that have not answered as fit a segment. */
 void hd_tx_send_mark(struct herald_norm_sender *sender, struct herald_norm_datagram *datagram, uint64_t now_ns)
 {
@@ -287,12 +331,8 @@ void hd_tx_send_mark(struct herald_norm_sender *sender, struct herald_norm_datag
     while (slot != HD_NORM_NO_SLOT && hd_wire_put_node(&writer, nodes->slots[slot].node_id))
         slot = hd_norm_nodes_next_due(nodes, slot + 1);
     mark->next_slot = slot;
-    if (slot == HD_NORM_NO_SLOT) {
-        sender->due &= ~(unsigned)HD_TX_DUE_MARK;
-        mark->rounds++;
-        mark->next_slot = 0;
-        mark->next_round_ns = now_ns + 2 * sender->grtt_ns;
-    }
+    if (slot == HD_NORM_NO_SLOT)
+        end_round(sender, now_ns);
     hd_tx_finish(sender, datagram, &writer);
 }
 

@@ -3,7 +3,8 @@
  * NACKs (RFC 5740 section 4.3.1): repair requests of every form and flag, into what is wanted of which block.
  *
  * Nothing that a packet says is believed: ranges are cut to what was sent, in steps of whole words of the bitmaps;
- * requests for what is gone end in a SQUELCH, those for what never was are counted.
+ * requests for what is gone end in a SQUELCH, those for what never was are counted. A packet that asks for everything
+ * again and again is not read to its end.
  */
 #include "norm_sender.h"
 
@@ -11,12 +12,32 @@
 struct nack {
     struct herald_norm_sender *sender;
     uint64_t now_ns;
-    bool is_news; /* something was gathered that had not been before */
+    bool is_news;   /* something was gathered that had not been before */
+    uint64_t steps; /* that may still be made for it: objects, and words of bitmaps */
+    bool is_cut;    /* they were not enough */
 };
+
+/* More than every NACK needs that asks for each thing once. */
+static uint64_t steps_max(const struct herald_norm_sender *sender)
+{
+    return 8192 + 2 * (sender->objects_count + sender->blocks_used / 64);
+}
 
 static void count_inconsistent(const struct nack *nack)
 {
     nack->sender->statistics.dropped[HERALD_NORM_DROP_INCONSISTENT]++;
+}
+
+/* @return false: the NACK has asked for too much already */
+static bool may_step(struct nack *nack, uint64_t steps)
+{
+    if (steps <= nack->steps) {
+        nack->steps -= steps;
+        return true;
+    }
+    nack->steps = 0;
+    nack->is_cut = true;
+    return false;
 }
 
 /* --- what may be asked for now --- */
@@ -83,6 +104,8 @@ static void ask_whole(struct nack *nack, struct hd_tx_object *object, uint64_t f
     struct herald_norm_sender *sender = nack->sender;
     uint64_t ahead;
 
+    if (!may_step(nack, 1 + (limit - from) / 64))
+        return;
     if (object->kind == HERALD_NORM_STREAM)
         sender->statistics.nacked_segments += (limit - from) * object->stream.block_symbols;
     else
@@ -257,7 +280,7 @@ static void ask_missing(struct nack *nack, uint16_t first, uint16_t limit)
         hd_tx_squelch_want(sender, first, false, nack->now_ns);
         return;
     }
-    for (uint32_t count = 0; first != limit && count < HD_TX_SQUELCH_IDS; first++, count++)
+    for (uint32_t count = 0; first != limit && count < HD_TX_SQUELCH_IDS && may_step(nack, 1); first++, count++)
         if (hd_tx_id_before(first, sender->next_id))
             hd_tx_squelch_want(sender, first, true, nack->now_ns);
 }
@@ -271,10 +294,13 @@ static struct hd_tx_object *next_object(struct nack *nack, struct hd_tx_object *
 
     if (object && object->id == last)
         return NULL;
-    if (!next && !object) {
+    if (!next && !object && hd_tx_id_before(first, nack->sender->next_id)) {
         next = nack->sender->oldest;
-        while (next && hd_tx_id_before(next->id, first))
+        while (next && hd_tx_id_before(next->id, first)) {
+            if (!may_step(nack, 1))
+                return NULL;
             next = next->newer;
+        }
     }
     if (next && hd_tx_id_before(last, next->id))
         next = NULL;
@@ -453,7 +479,7 @@ static void read_range(struct nack *nack, unsigned flags, const struct hd_positi
         count_inconsistent(nack);
         return;
     }
-    while ((object = next_object(nack, object, first->object_id, last->object_id)))
+    while (may_step(nack, 1) && (object = next_object(nack, object, first->object_id, last->object_id)))
         ask(nack, object, flags, first, last);
 }
 
@@ -480,7 +506,7 @@ static void read_erasures(struct nack *nack, unsigned flags, const struct hd_pos
 
 void hd_tx_on_nack(struct herald_norm_sender *sender, const struct hd_nack *nack, bool unicast, uint64_t now_ns)
 {
-    struct nack reading = { .sender = sender, .now_ns = now_ns };
+    struct nack reading = { .sender = sender, .now_ns = now_ns, .steps = steps_max(sender) };
     struct hd_cursor requests = nack->requests;
     struct hd_request request;
     struct hd_position first, last;
@@ -499,6 +525,8 @@ void hd_tx_on_nack(struct herald_norm_sender *sender, const struct hd_nack *nack
                 read_range(&reading, request.flags, &first, &first);
         }
     }
+    if (reading.is_cut)
+        sender->statistics.dropped[HERALD_NORM_DROP_LIMIT]++;
     if (reading.is_news && (unicast || sender->config.unicast_feedback))
         hd_tx_advert_want(sender, now_ns);
 }

@@ -8,16 +8,18 @@
 /* Of an INFO, after its first time: enough for one in 3 million of the receivers to miss it at 5% loss. */
 enum { INFO_REPEATS_MAX = 4 };
 
+/* What a receiver may lose in a row before a packet comes that tells it of the loss. */
+enum { LOST_DATAGRAMS = 16 };
+
 /* --- states --- */
 
 void hd_tx_object_set_state(struct hd_tx_object *object, enum hd_tx_object_state state)
 {
-    static const bool is_legal[][5] = {
+    static const bool is_legal[][4] = {
         [HD_TX_FREE] = { [HD_TX_QUEUED] = true },
         [HD_TX_QUEUED] = { [HD_TX_SENDING] = true, [HD_TX_FREE] = true },
         [HD_TX_SENDING] = { [HD_TX_SENT] = true, [HD_TX_FREE] = true },
-        [HD_TX_SENT] = { [HD_TX_SETTLED] = true, [HD_TX_FREE] = true },
-        [HD_TX_SETTLED] = { [HD_TX_SENT] = true, [HD_TX_FREE] = true },
+        [HD_TX_SENT] = { [HD_TX_FREE] = true },
     };
 
     assert(is_legal[object->state][state]);
@@ -173,41 +175,46 @@ int herald_norm_sender_release(herald_norm_sender *sender, uint16_t object_id, u
     return 0;
 }
 
-void hd_tx_settle_all(struct herald_norm_sender *sender)
+/*
+ * When it may be forgotten to make room: receivers had the time to ask; HERALD_NEVER: not before something happens. So
+ * what passes through the queue in that time has to fit into it, or the queue is what limits the rate.
+ */
+static uint64_t done_ns(const struct herald_norm_sender *sender, const struct hd_tx_object *object)
 {
-    for (struct hd_tx_object *object = sender->oldest; object; object = object->newer)
-        if (object->state == HD_TX_SENT)
-            hd_tx_object_set_state(object, HD_TX_SETTLED);
-}
+    uint64_t lost_bytes;
 
-/* When receivers will have had as much time to ask as a flush would give them, although more is being sent. */
-static uint64_t settled_ns(const struct herald_norm_sender *sender, const struct hd_tx_object *object)
-{
-    return object->last_sent_ns + 2 * sender->grtt_ns * sender->config.robust_factor;
-}
-
-/* May it be forgotten to make room? */
-static bool is_done_with(const struct herald_norm_sender *sender, struct hd_tx_object *object, uint64_t now_ns)
-{
-    if (object->has_gathered || object->has_pending || sender->run.object == object ||
+    if (object->state != HD_TX_SENT || object->has_gathered || object->has_pending || sender->run.object == object ||
         hd_tx_mark_needs(sender, object->id))
-        return false;
-    if (object->state == HD_TX_SENT && now_ns >= settled_ns(sender, object))
-        hd_tx_object_set_state(object, HD_TX_SETTLED);
-    return object->state == HD_TX_SETTLED;
+        return HERALD_NEVER;
+    lost_bytes = LOST_DATAGRAMS * ((uint64_t)HD_DATA_HEADER_BYTES_MAX + sender->config.segment_bytes);
+    return hd_tx_repair_until_ns(sender, object->last_sent_ns,
+                                 lost_bytes * 1000000000 / sender->pacer.rate_bytes_per_s);
 }
 
-/* Forgets the oldest object that may be. @return whether there was one. */
-static bool evict(struct herald_norm_sender *sender, uint64_t now_ns)
+static struct hd_tx_object *oldest_to_forget(const struct herald_norm_sender *sender)
 {
     struct hd_tx_object *object = sender->oldest;
+
+    while (object && object->kind == HERALD_NORM_STREAM && object->state == HD_TX_SENDING)
+        object = object->newer;
+    return object;
+}
+
+/*
+ * Forgets the oldest object, if it may be; streams that are open are passed over. Never one behind it: what is kept
+ * would spread over more ids than receivers with room for as many objects keep.
+ *
+ * @return whether there was one
+ */
+static bool evict(struct herald_norm_sender *sender, uint64_t now_ns)
+{
+    struct hd_tx_object *object;
     uint16_t object_id;
 
     if (hd_events_room(&sender->events) < HD_TX_EVENTS_SPARE)
         return false; /* the application has events to read: they tell of room */
-    while (object && !is_done_with(sender, object, now_ns))
-        object = object->newer;
-    if (!object)
+    object = oldest_to_forget(sender);
+    if (!object || done_ns(sender, object) > now_ns)
         return false;
     object_id = object->id;
     release(sender, object, now_ns);
@@ -216,20 +223,33 @@ static bool evict(struct herald_norm_sender *sender, uint64_t now_ns)
     return true;
 }
 
-/* When the first object will have settled by itself. */
+/* When that will be, as far as one can tell now. */
 static uint64_t next_room_ns(const struct herald_norm_sender *sender, uint64_t now_ns)
 {
-    for (const struct hd_tx_object *object = sender->oldest; object; object = object->newer)
-        if (object->state == HD_TX_SENT && !hd_tx_mark_needs(sender, object->id))
-            return settled_ns(sender, object) > now_ns ? settled_ns(sender, object) : now_ns + sender->grtt_ns;
-    /* Nothing is sent: look again, for nobody tells when that changes. */
-    return now_ns + 2 * sender->grtt_ns * sender->config.robust_factor;
+    const struct hd_tx_object *object = oldest_to_forget(sender);
+    uint64_t next_ns = object ? done_ns(sender, object) : HERALD_NEVER;
+
+    if (next_ns == HERALD_NEVER) /* they wait for repair or acknowledgements, whose end nobody tells: look again */
+        next_ns = hd_tx_repair_until_ns(sender, now_ns, 0);
+    return next_ns > now_ns ? next_ns : now_ns + sender->grtt_ns;
 }
 
 void hd_tx_make_room(struct herald_norm_sender *sender, uint64_t now_ns)
 {
     sender->room_ns = HERALD_NEVER;
     if (sender->is_room_wanted && !evict(sender, now_ns))
+        sender->room_ns = next_room_ns(sender, now_ns);
+}
+
+void hd_tx_room_on_sent(struct herald_norm_sender *sender, const struct hd_tx_object *object)
+{
+    if (sender->is_room_wanted && object == oldest_to_forget(sender))
+        sender->room_ns = done_ns(sender, object);
+}
+
+void hd_tx_room_on_grtt(struct herald_norm_sender *sender, uint64_t now_ns)
+{
+    if (sender->is_room_wanted)
         sender->room_ns = next_room_ns(sender, now_ns);
 }
 

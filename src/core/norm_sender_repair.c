@@ -114,8 +114,10 @@ void hd_tx_repair_update(struct herald_norm_sender *sender, struct hd_tx_repair 
 static void unlink_repair(struct hd_tx_repairs *repairs, struct hd_tx_repair *repair)
 {
     uint32_t index = index_of(repairs, repair);
-    uint32_t *link = bucket_of(repairs, repair->object, repair->block);
+    uint32_t *link;
 
+    assert(repair->object);
+    link = bucket_of(repairs, repair->object, repair->block);
     while (*link != index)
         link = &repairs->entries[*link].hash_next;
     *link = repair->hash_next;
@@ -242,6 +244,21 @@ uint64_t hd_tx_next_marked(const struct hd_tx_object *object, enum hd_tx_bitmap 
         from += end - first;
     }
     return limit;
+}
+
+/*
+ * They may be in the hold-off after their last NACK, (K+2) GRTT, and then back off for up to K GRTT; 2 GRTT for the way
+ * there and back. What they ask for is sent again, and the time begins anew.
+ *
+ * All that is drawn with the GRTT that they know by then. When it falls, as it does at the start from a guess to what
+ * is measured, they may be in a hold-off that lasts until slow_ns, and only what follows is as short as it is now.
+ */
+uint64_t hd_tx_repair_until_ns(const struct herald_norm_sender *sender, uint64_t sent_ns, uint64_t notice_ns)
+{
+    uint64_t backoff_ns = (sender->config.backoff_factor + UINT64_C(2)) * sender->grtt_ns;
+    uint64_t until_ns = sent_ns + notice_ns + 2 * backoff_ns;
+
+    return until_ns > sender->slow_ns + backoff_ns ? until_ns : sender->slow_ns + backoff_ns;
 }
 
 /* The symbols gathered for one block join those that are pending. */
@@ -376,17 +393,9 @@ static struct hd_tx_object *find_repair(struct herald_norm_sender *sender)
     return NULL;
 }
 
-/* Receivers shall have time again to ask for what is missing. */
-static void unsettle(struct hd_tx_object *object)
-{
-    if (object->state == HD_TX_SETTLED)
-        hd_tx_object_set_state(object, HD_TX_SENT);
-}
-
 static void send_repair_info(struct herald_norm_sender *sender, struct hd_tx_object *object,
                              struct herald_norm_datagram *datagram, uint64_t now_ns)
 {
-    unsettle(object);
     hd_tx_send_info(sender, object, datagram);
     object->is_info_pending = false;
     object->last_sent_ns = now_ns;
@@ -404,7 +413,7 @@ int hd_tx_send_repair(struct herald_norm_sender *sender, struct herald_norm_data
 {
     struct hd_tx_run *run = &sender->run;
     struct hd_tx_object *object = find_repair(sender);
-    uint64_t block = run->block;
+    uint64_t block;
     uint16_t symbol, rows;
 
     if (object) {
@@ -414,7 +423,6 @@ int hd_tx_send_repair(struct herald_norm_sender *sender, struct herald_norm_data
     object = run->object;
     if (!object)
         return 0;
-    unsettle(object);
     block = run->block;
     symbol = (uint16_t)hd_bits_first_set(run->left, 0, UINT64_C(64) * HD_TX_MASK_WORDS);
     rows = count_left(run, symbol);

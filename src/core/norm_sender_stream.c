@@ -44,19 +44,14 @@ static uint64_t *sent_ns(const struct hd_tx_object *object, uint64_t block)
 
 /* --- room --- */
 
-/*
- * How long after a block was last sent receivers may still ask for it: they notice at the end of a block, later ones
- * included, may be in the hold-off after their last NACK, (K+2) GRTT, and then back off for up to K GRTT; 2 GRTT for
- * the way there and back. What they ask for is sent again, and the time begins anew.
- */
-static uint64_t repair_time_ns(const struct herald_norm_sender *sender)
+/* How long receivers may still ask for a block that was last sent then: they notice at the end of a later block. */
+static uint64_t repair_until_ns(const struct herald_norm_sender *sender, uint64_t last_sent_ns)
 {
     const struct herald_norm_sender_config *config = &sender->config;
     uint64_t datagrams = (uint64_t)config->block_segments + config->proactive_parity;
     uint64_t block_bytes = datagrams * (HD_DATA_HEADER_BYTES_MAX + HD_STREAM_HEADER_BYTES + config->segment_bytes);
 
-    return 2 * (config->backoff_factor + UINT64_C(2)) * sender->grtt_ns +
-           2 * (block_bytes * 1000000000 / sender->pacer.rate_bytes_per_s);
+    return hd_tx_repair_until_ns(sender, last_sent_ns, 2 * (block_bytes * 1000000000 / sender->pacer.rate_bytes_per_s));
 }
 
 /*
@@ -77,7 +72,7 @@ static uint64_t droppable_ns(const struct herald_norm_sender *sender, const stru
         return 0;
     if (stream->next_block - object->next_block > stream->buffer_blocks / 2)
         return HERALD_NEVER;
-    return *sent_ns(object, block) + repair_time_ns(sender);
+    return repair_until_ns(sender, *sent_ns(object, block));
 }
 
 static bool drop_block(struct herald_norm_sender *sender, struct hd_tx_object *object)
@@ -119,11 +114,9 @@ static void resume(struct herald_norm_sender *sender, struct hd_tx_object *objec
         hd_tx_wake(sender, now_ns);
 }
 
-/* Appends the end mark if it waits, and there is room. */
+/* Appends the end mark, if there is room. */
 static void try_close(struct herald_norm_sender *sender, struct hd_tx_object *object, uint64_t now_ns)
 {
-    if (!object->is_closing || object->stream.is_closed)
-        return;
     if (make_room(sender, object, false, now_ns) && hd_stream_tx_close(&object->stream) == 0)
         resume(sender, object, now_ns);
 }
@@ -133,20 +126,13 @@ bool hd_tx_stream_end(struct herald_norm_sender *sender, struct hd_tx_object *ob
 {
     struct hd_stream_tx *stream = &object->stream;
 
-    if (hd_stream_tx_flush(stream) && !sender->sending)
+    if (hd_stream_tx_flush(stream))
         hd_tx_choose_sending(sender);
     if (stream->next_block == 0 && stream->next_symbol == 0)
         return false;
     *ret_block = stream->next_symbol > 0 ? stream->next_block : stream->next_block - 1;
     *ret_symbol = (uint16_t)((stream->next_symbol > 0 ? stream->next_symbol : stream->block_symbols) - 1);
     return true;
-}
-
-void hd_tx_stream_flush(struct herald_norm_sender *sender, uint64_t now_ns)
-{
-    for (struct hd_tx_object *object = sender->oldest; object; object = object->newer)
-        if (object->kind == HERALD_NORM_STREAM && hd_stream_tx_flush(&object->stream))
-            resume(sender, object, now_ns);
 }
 
 void hd_tx_stream_sent(struct hd_tx_object *object, uint64_t block, uint64_t now_ns)
@@ -156,25 +142,45 @@ void hd_tx_stream_sent(struct hd_tx_object *object, uint64_t block, uint64_t now
     *sent_ns(object, block) = now_ns;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool is_closing(const struct hd_tx_object *object)
+{
+    return object->kind == HERALD_NORM_STREAM && object->is_closing && !object->stream.is_closed;
+}
+
+bool hd_tx_stream_is_any_closing(const struct herald_norm_sender *sender)
+{
+    const struct hd_tx_object *object = sender->oldest;
+
+    while (object && !is_closing(object))
+        object = object->newer;
+    return object != NULL;
+}
+
 void hd_tx_stream_check(struct herald_norm_sender *sender, uint64_t now_ns)
 {
     sender->write_ns = HERALD_NEVER;
     for (struct hd_tx_object *object = sender->oldest; object; object = object->newer) {
-        bool is_closing = object->is_closing && !object->stream.is_closed;
         uint64_t ready_ns;
 
-        if (object->kind != HERALD_NORM_STREAM || !(object->is_write_blocked || is_closing))
+        if (object->kind != HERALD_NORM_STREAM || !(object->is_write_blocked || is_closing(object)))
             continue;
         ready_ns = hd_stream_tx_is_full(&object->stream) ? droppable_ns(sender, object) : now_ns;
         if (ready_ns > now_ns) {
             if (ready_ns == HERALD_NEVER) /* it is being sent or repaired: look again in a while */
-                ready_ns = now_ns + repair_time_ns(sender);
-            sender->write_ns = ready_ns < sender->write_ns ? ready_ns : sender->write_ns;
-        } else if (is_closing) {
+                ready_ns = repair_until_ns(sender, now_ns);
+            sender->write_ns = earlier(sender->write_ns, ready_ns);
+        } else if (is_closing(object)) {
             try_close(sender, object, now_ns);
         } else if (hd_events_room(&sender->events) > HD_TX_EVENTS_SPARE) {
             object->is_write_blocked = false;
             hd_tx_event(sender, HERALD_NORM_SENDER_STREAM_WRITABLE, object->id);
+        } else { /* the application has a lot to read first */
+            sender->write_ns = earlier(sender->write_ns, now_ns + sender->grtt_ns);
         }
     }
 }
@@ -220,18 +226,32 @@ int64_t herald_norm_sender_stream_write(herald_norm_sender *sender, uint16_t obj
     return (int64_t)taken_bytes;
 }
 
-int herald_norm_sender_stream_close(herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns)
+static void close_stream(struct herald_norm_sender *sender, struct hd_tx_object *object, uint64_t now_ns)
 {
-    struct hd_tx_object *object;
-    int r = find_stream(sender, object_id, &object);
-
-    if (r < 0 || object->is_closing)
-        return r;
+    if (object->is_closing)
+        return;
     object->is_closing = true;
+    object->is_write_blocked = false; /* there will be room, but not for writers */
     hd_stream_tx_flush(&object->stream);
     try_close(sender, object, now_ns);
     resume(sender, object, now_ns);
     if (!object->stream.is_closed)
         hd_tx_stream_check(sender, now_ns);
-    return 0;
+}
+
+int herald_norm_sender_stream_close(herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns)
+{
+    struct hd_tx_object *object;
+    int r = find_stream(sender, object_id, &object);
+
+    if (r == 0)
+        close_stream(sender, object, now_ns);
+    return r;
+}
+
+void hd_tx_stream_close_all(struct herald_norm_sender *sender, uint64_t now_ns)
+{
+    for (struct hd_tx_object *object = sender->oldest; object; object = object->newer)
+        if (object->kind == HERALD_NORM_STREAM)
+            close_stream(sender, object, now_ns);
 }

@@ -22,14 +22,19 @@ const uint8_t *rx_bytes(void)
 
 /* --- the application --- */
 
+/* Behind what an object's bytes may fill: whose they are. */
+struct owner {
+    struct rx *rx;
+};
+
 static struct rx *place_of(void *user, uint16_t *ret_object_id)
 {
     uint8_t *written = user;
-    struct rx *rx = NULL;
+    struct owner owner;
 
-    memcpy(&rx, written + RX_CONTENT_BYTES - sizeof(rx), sizeof(rx));
-    *ret_object_id = (uint16_t)((size_t)(written - rx->written[0]) / RX_CONTENT_BYTES);
-    return rx;
+    memcpy(&owner, written + RX_CONTENT_BYTES - sizeof(owner), sizeof(owner));
+    *ret_object_id = (uint16_t)((size_t)(written - owner.rx->written[0]) / RX_CONTENT_BYTES);
+    return owner.rx;
 }
 
 static int write_at(void *user, uint64_t offset_bytes, const uint8_t *bytes, size_t size_bytes)
@@ -40,7 +45,7 @@ static int write_at(void *user, uint64_t offset_bytes, const uint8_t *bytes, siz
     rx->writes++;
     if (rx->write_result < 0)
         return rx->write_result;
-    if (offset_bytes + size_bytes <= RX_CONTENT_BYTES - sizeof(rx)) /* of huge objects the rest is not looked at */
+    if (offset_bytes + size_bytes <= RX_CONTENT_BYTES - sizeof(struct owner)) /* of huge objects the rest is ignored */
         memcpy(rx->written[object_id] + offset_bytes, bytes, size_bytes);
     return 0;
 }
@@ -50,7 +55,7 @@ static const uint8_t *read_at(void *user, uint64_t offset_bytes, size_t size_byt
     uint16_t object_id;
     struct rx *rx = place_of(user, &object_id);
 
-    assert_true(offset_bytes + size_bytes <= RX_CONTENT_BYTES - sizeof(rx));
+    assert_true(offset_bytes + size_bytes <= RX_CONTENT_BYTES - sizeof(struct owner));
     return rx->read_fails ? NULL : rx->written[object_id] + offset_bytes;
 }
 
@@ -58,13 +63,14 @@ static int take(void *user, const struct herald_norm_offer *offer, struct herald
 {
     struct rx *rx = user;
     uint8_t *written = rx->written[offer->object_id % RX_OBJECTS];
+    struct owner owner = { rx };
 
     rx->offers++;
     rx->offer = *offer;
     if (rx->accept_result < 0)
         return rx->accept_result;
     memset(written, 0, RX_CONTENT_BYTES);
-    memcpy(written + RX_CONTENT_BYTES - sizeof(rx), &rx, sizeof(rx));
+    memcpy(written + RX_CONTENT_BYTES - sizeof(owner), &owner, sizeof(owner));
     *ret_sink = (struct herald_norm_sink){ written, write_at, read_at };
     return 0;
 }

@@ -222,8 +222,10 @@ static void tfmcc_at_most_doubles_in_slow_start(void **state)
     (void)state;
     report(&cc, 7, HD_CC_RTT | HD_CC_START, 90000000, SEC + 10 * MS);
     assert_int_equal(hd_cc_sender_rate(&cc), 2000000);
-    report(&cc, 7, HD_CC_RTT | HD_CC_START, 1500000, SEC + 20 * MS);
-    assert_int_equal(hd_cc_sender_rate(&cc), 3000000);
+    report(&cc, 7, HD_CC_RTT | HD_CC_START, 2500000, SEC + 20 * MS);
+    assert_int_equal(hd_cc_sender_rate(&cc), 2500000);
+    report(&cc, 7, HD_CC_RTT | HD_CC_START, 1500000, SEC + 30 * MS);
+    assert_int_equal(hd_cc_sender_rate(&cc), 2500000);
 }
 
 static void tfmcc_reckons_with_the_rtt_that_the_receiver_lacks(void **state)

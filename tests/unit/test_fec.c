@@ -103,7 +103,7 @@ static struct hd_fec_decoder *decoder_new(void)
 {
     struct hd_fec_decoder *decoder = NULL;
 
-    assert_int_equal(hd_fec_decoder_new(&decoder), 0);
+    assert_int_equal(hd_fec_decoder_new(&decoder, HD_FEC_SYMBOLS_MAX), 0);
     return decoder;
 }
 
@@ -160,7 +160,8 @@ static void choose(unsigned *chosen, unsigned count, unsigned limit, uint32_t *s
 
     for (unsigned i = 0; i < limit; i++)
         all[i] = i;
-    for (unsigned i = 0; i < count; i++) {
+    assert_true(count <= limit);
+    for (unsigned i = 0; i < count && i < limit; i++) {
         unsigned other = i + random_next(seed) % (limit - i);
 
         chosen[i] = all[other];
@@ -308,8 +309,8 @@ static void no_byte_is_nothing_to_do(void **state)
 /* Compares with the same block padded by the caller, then loses each symbol in turn and some together. */
 static void check_uneven(struct block *block, struct hd_fec_encoder *encoder, struct hd_fec_decoder *decoder)
 {
-    uint8_t *parity[SYMBOLS_MAX];
-    struct hd_fec_symbol padded[SYMBOLS_MAX];
+    uint8_t *parity[SYMBOLS_MAX] = { NULL };
+    struct hd_fec_symbol padded[SYMBOLS_MAX] = { { 0 } };
     uint32_t seed = 5;
 
     for (unsigned i = 0; i < block->symbols; i++) {
@@ -326,8 +327,10 @@ static void check_uneven(struct block *block, struct hd_fec_encoder *encoder, st
         hd_fec_encode(encoder, padded, (uint16_t)block->symbols, 0, (uint16_t)block->rows, parity, block->bytes), 0);
     for (unsigned i = 0; i < block->rows; i++)
         assert_memory_equal(parity[i], block->parity[i], block->bytes);
-    for (unsigned i = 0; i < block->symbols; i++)
-        block_recover(block, decoder, &i, 1, (const unsigned[]){ i % block->rows }, 1);
+    for (unsigned i = 0, row = 0; i < block->symbols; i++) {
+        block_recover(block, decoder, &i, 1, &row, 1);
+        row = row + 1 < block->rows ? row + 1 : 0;
+    }
     for (unsigned lost = 1; lost <= smaller(block->symbols, block->rows); lost++)
         block_recover_random(block, decoder, lost, &seed);
     for (unsigned i = 0; i < block->symbols; i++)
@@ -585,6 +588,31 @@ static void an_encoder_refuses_what_it_was_not_made_for(void **state)
     hd_fec_encoder_free(encoder);
 }
 
+static void a_decoder_refuses_what_it_was_not_made_for(void **state)
+{
+    struct hd_fec_decoder *decoder = NULL;
+    struct block block;
+    uint8_t room[8];
+
+    (void)state;
+    assert_int_equal(hd_fec_decoder_new(&decoder, 0), -EINVAL);
+    assert_int_equal(hd_fec_decoder_new(&decoder, 256), -EINVAL);
+    assert_int_equal(hd_fec_decoder_new(&decoder, 3), 0);
+    block_make(&block, 4, 3, 1, 8);
+
+    struct hd_fec_lost lost = { room, 8, 1 };
+    struct hd_fec_parity parity = { block.parity[0], 8, 0 };
+    struct hd_fec_repair repair = { block.source, &parity, &lost, 4, 3, 1, 1 };
+
+    assert_int_equal(hd_fec_decode(decoder, &repair), -EINVAL);
+    hd_fec_decoder_free(decoder);
+    assert_int_equal(hd_fec_decoder_new(&decoder, 4), 0);
+    assert_int_equal(hd_fec_decode(decoder, &repair), 0);
+    assert_memory_equal(room, block.source[1].data, 8);
+    block_free(&block);
+    hd_fec_decoder_free(decoder);
+}
+
 static void a_repair_that_makes_no_sense_writes_nothing(void **state)
 {
     struct hd_fec_decoder *decoder = decoder_new();
@@ -641,6 +669,7 @@ int main(void)
         cmocka_unit_test(every_code_encodes_and_decodes),
         cmocka_unit_test(a_code_has_room_for_255_symbols),
         cmocka_unit_test(an_encoder_refuses_what_it_was_not_made_for),
+        cmocka_unit_test(a_decoder_refuses_what_it_was_not_made_for),
         cmocka_unit_test(a_repair_that_makes_no_sense_writes_nothing),
     };
 

@@ -225,7 +225,7 @@ static void sender_events(struct pair *pair)
         pair->acked += event.type == HERALD_NORM_SENDER_ACKED;
         if (event.type == HERALD_NORM_SENDER_ACKS_DONE) {
             pair->acks_done = true;
-            pair->unacked = event.count;
+            pair->unacked = event.missing_count;
         }
     }
 }

@@ -348,8 +348,8 @@ static void test_nack_names_the_block_length_with_fec_scheme_129(void **state)
 {
     struct rx *rx = rx_new(NULL, 150); /* 4, 3 and 3 */
     struct hd_cursor requests;
-    struct hd_request request;
-    struct hd_position item;
+    struct hd_request request = { 0 };
+    struct hd_position item = { 0 };
 
     (void)state;
     rx->fec_id = HD_FEC_SMALL_BLOCK;

@@ -175,7 +175,83 @@ static void the_group_is_described_in_every_message(void **state)
     kit_free(kit);
 }
 
+static void the_backoff_grows_with_the_group(void **state)
+{
+    static const struct {
+        uint32_t group_size;
+        uint8_t backoff;
+    } rows[] = {
+        { 1, 4 }, { 1000, 4 }, { 5000, 5 }, { 10000, 6 }, { 100000, 7 }, { 1000000, 8 }, { UINT32_MAX, 11 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct herald_norm_sender_config config = kit_config();
+        struct kit *kit;
+
+        config.group_size = rows[i].group_size;
+        kit = kit_new(&config);
+        kit_enqueue(kit, 16, NULL);
+        assert_true(kit_poll(kit));
+        assert_int_equal(kit->message.header.backoff, rows[i].backoff);
+        kit_free(kit);
+    }
+}
+
+static void a_backoff_that_was_chosen_is_kept(void **state)
+{
+    struct herald_norm_sender_config config = kit_config();
+    struct kit *kit;
+
+    (void)state;
+    config.group_size = 1000000;
+    config.backoff_factor = 2;
+    kit = kit_new(&config);
+    kit_enqueue(kit, 16, NULL);
+    assert_true(kit_poll(kit));
+    assert_int_equal(kit->message.header.backoff, 2);
+    kit_free(kit);
+}
+
 /* --- flush and end --- */
+
+/* At a low rate the pacer holds back what follows the last DATA: nobody else would wake the sender up for it. */
+static void flush_and_end_follow_the_last_data_at_any_rate(void **state)
+{
+    static const uint64_t rates_bytes_per_s[] = { 500, 12500, 125000, 1250000 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rates_bytes_per_s / sizeof rates_bytes_per_s[0]; i++) {
+        struct herald_norm_sender_config config = kit_config();
+        struct kit *kit;
+
+        config.segment_bytes = 1000;
+        config.rate_bytes_per_s = rates_bytes_per_s[i];
+        kit = kit_new(&config);
+        kit_enqueue(kit, 1000, NULL);
+        herald_norm_sender_end(kit->sender, kit->now_ns);
+        /* One DATA, and then at most one FLUSH and EOT per 2 GRTT, which is hardly more than a DATA of 1 kB. */
+        kit_run_for(kit, 20 * (1100 * UINT64_C(1000000000) / config.rate_bytes_per_s + 10 * KIT_MS));
+        assert_string_equal(kit_trace(kit), "0/0.0 F0/0.0 F0/0.0 F0/0.0 E E E");
+        assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ENDED), 1);
+        kit_free(kit);
+    }
+}
+
+static void nothing_is_flushed_when_all_was_released(void **state)
+{
+    struct kit *kit = kit_new(NULL);
+
+    (void)state;
+    kit_enqueue(kit, 16, NULL);
+    kit_drain(kit);
+    assert_string_equal(kit_trace(kit), "0/0.0 F0/0.0");
+    assert_int_equal(herald_norm_sender_release(kit->sender, 0, kit->now_ns), 0);
+    kit_run_for(kit, 1000 * KIT_MS);
+    assert_string_equal(kit_trace(kit), "");
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 1);
+    kit_free(kit);
+}
 
 static void flush_comes_robust_factor_times_2_grtt_apart(void **state)
 {
@@ -379,6 +455,10 @@ int main(void)
         cmocka_unit_test(the_file_flag_is_set_for_files_only),
         cmocka_unit_test(all_messages_count_in_one_sequence),
         cmocka_unit_test(the_group_is_described_in_every_message),
+        cmocka_unit_test(the_backoff_grows_with_the_group),
+        cmocka_unit_test(flush_and_end_follow_the_last_data_at_any_rate),
+        cmocka_unit_test(nothing_is_flushed_when_all_was_released),
+        cmocka_unit_test(a_backoff_that_was_chosen_is_kept),
         cmocka_unit_test(flush_comes_robust_factor_times_2_grtt_apart),
         cmocka_unit_test(a_new_object_interrupts_the_flush),
         cmocka_unit_test(the_end_comes_after_the_flush),

@@ -505,6 +505,33 @@ static void hostile_ranges_are_cut_to_what_was_sent(void **state)
     kit_free(kit);
 }
 
+/* A packet that asks for everything a thousand times over costs hardly more than one that asks once. */
+static void a_nack_that_asks_again_and_again_is_not_read_to_its_end(void **state)
+{
+    struct herald_norm_sender_config config = kit_config();
+    struct herald_norm_sender_statistics statistics;
+    struct kit *kit;
+
+    (void)state;
+    config.objects_max = 2000;
+    kit = kit_new(&config);
+    for (int i = 0; i < 2000; i++)
+        kit_enqueue(kit, 16, NULL);
+    kit_run_for(kit, KIT_MS);
+    kit_nack_begin(kit, ALICE);
+    for (int i = 0; i < 1000; i++)
+        kit_nack_range(kit, HD_REQUEST_OBJECT, kit_position(kit, 0, 0, 0), kit_position(kit, 32000, 0, 0));
+    kit_nack_send(kit, false);
+    herald_norm_sender_get_statistics(kit->sender, &statistics);
+    assert_int_equal(statistics.dropped[HERALD_NORM_DROP_LIMIT], 1);
+    assert_in_range(statistics.nacked_segments, 2000, 20000);
+    kit_trace(kit);
+    kit_run_for(kit, gathering_ns() + KIT_MS);
+    herald_norm_sender_get_statistics(kit->sender, &statistics);
+    assert_int_equal(statistics.repair_source_datagrams, 2000);
+    kit_free(kit);
+}
+
 static void a_range_may_end_one_block_too_far(void **state)
 {
     struct kit *kit = kit_sent(NULL, 96, NULL);
@@ -638,6 +665,7 @@ int main(void)
         cmocka_unit_test(a_range_of_blocks_may_span_objects),
         cmocka_unit_test(a_range_of_objects_brings_each),
         cmocka_unit_test(hostile_ranges_are_cut_to_what_was_sent),
+        cmocka_unit_test(a_nack_that_asks_again_and_again_is_not_read_to_its_end),
         cmocka_unit_test(a_range_may_end_one_block_too_far),
         cmocka_unit_test(requests_for_what_was_never_sent_are_counted),
         cmocka_unit_test(the_part_of_a_block_that_was_not_sent_is_not_repaired),

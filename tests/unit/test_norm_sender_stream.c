@@ -110,7 +110,7 @@ static void at_the_end_of_the_sender_nothing_stays_unsent(void **state)
     assert_int_equal(write_some(kit, SEGMENT + 5, 0), SEGMENT + 5);
     herald_norm_sender_end(kit->sender, kit->now_ns);
     kit_run_for(kit, 100 * grtt_ns());
-    assert_string_equal(kit_trace(kit), "0/0.0 0/0.1 F0/0.1 F0/0.1 F0/0.1 E E E");
+    assert_string_equal(kit_trace(kit), "0/0.0 0/0.1 0/0.2 F0/0.2 F0/0.2 F0/0.2 E E E");
     kit_free(kit);
 }
 
@@ -126,6 +126,48 @@ static void a_stream_that_is_full_closes_when_there_is_room(void **state)
     kit_run_for(kit, 100 * grtt_ns());
     assert_non_null(strstr(kit_trace(kit), "0/4.0"));
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_SENT), 1);
+    kit_free(kit);
+}
+
+static void the_end_of_a_stream_goes_before_that_of_the_sender(void **state)
+{
+    struct herald_norm_sender_config config = kit_config();
+    const char *trace;
+    struct kit *kit;
+
+    (void)state;
+    config.robust_factor = 1; /* the flush ends long before there is room for the end mark */
+    kit = kit_stream(&config);
+    assert_int_equal(write_some(kit, BUFFER, 0), BUFFER);
+    assert_int_equal(herald_norm_sender_stream_close(kit->sender, 0, kit->now_ns), 0);
+    herald_norm_sender_end(kit->sender, kit->now_ns);
+    kit_run_for(kit, 100 * grtt_ns());
+    trace = kit_trace(kit);
+    assert_non_null(strstr(trace, "0/4.0"));
+    assert_true(strstr(trace, "0/4.0") < strstr(trace, "E"));
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ENDED), 1);
+    kit_free(kit);
+}
+
+/* Events of other things are in the way of WRITABLE: it comes once they are read. */
+static void a_writer_is_told_even_if_many_events_wait(void **state)
+{
+    struct herald_norm_sender_event event;
+    struct kit *kit = kit_stream(NULL);
+
+    (void)state;
+    assert_int_equal(write_some(kit, BUFFER, 0), BUFFER);
+    kit_drain(kit);
+    assert_in_range(write_some(kit, SEGMENT, 0), 0, 0);
+    kit->now_ns += 100 * grtt_ns(); /* there is room by now */
+    event = (struct herald_norm_sender_event){ .type = HERALD_NORM_SENDER_SENT };
+    while (hd_events_room(&kit->sender->events) > 0)
+        hd_tx_event_push(kit->sender, &event);
+    hd_tx_stream_check(kit->sender, kit->now_ns);
+    while (herald_norm_sender_poll_event(kit->sender, &event) > 0)
+        assert_int_equal(event.type, HERALD_NORM_SENDER_SENT);
+    kit_run_for(kit, 2 * grtt_ns());
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_STREAM_WRITABLE), 1);
     kit_free(kit);
 }
 
@@ -452,6 +494,8 @@ int main(void)
         cmocka_unit_test(the_end_of_a_stream_is_a_segment_without_bytes),
         cmocka_unit_test(at_the_end_of_the_sender_nothing_stays_unsent),
         cmocka_unit_test(a_stream_that_is_full_closes_when_there_is_room),
+        cmocka_unit_test(the_end_of_a_stream_goes_before_that_of_the_sender),
+        cmocka_unit_test(a_writer_is_told_even_if_many_events_wait),
         cmocka_unit_test(an_older_stream_goes_before_newer_objects),
         cmocka_unit_test(an_open_stream_has_a_flush_of_its_own),
         cmocka_unit_test(proactive_parity_follows_complete_blocks_of_a_stream),

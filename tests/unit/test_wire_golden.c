@@ -16,7 +16,7 @@
 
 enum { TEXT_BYTES = 1024 };
 
-#define GOLDEN(array) .name = #array, .packet = array, .packet_bytes = sizeof(array)
+#define GOLDEN(array) .name = #array, .packet = (array), .packet_bytes = sizeof(array)
 
 /*
  * A packet and all that it says. A place is fec_id/object/block/symbol, and with fec_id 129 ofK for the block's length;
