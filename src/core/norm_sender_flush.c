@@ -56,12 +56,30 @@ void hd_tx_flush_want(struct herald_norm_sender *sender)
         hd_tx_flush_set_state(sender, HD_TX_FLUSH_WAITING);
 }
 
+/*
+ * Receivers that have asked by a greater GRTT than today's hold off until slow_ns, and are deaf to a FLUSH: one that is
+ * sent before then does not count among the robust_factor, and comes more rarely.
+ */
+static bool is_counted(const struct herald_norm_sender *sender, uint64_t now_ns)
+{
+    return now_ns >= sender->slow_ns;
+}
+
+/* When a FLUSH is followed by the next. */
+static uint64_t again_ns(const struct herald_norm_sender *sender, uint64_t now_ns)
+{
+    uint64_t slow_ns = is_counted(sender, now_ns) ? 0 : (sender->slow_ns - now_ns) / 4;
+
+    return now_ns + (slow_ns > 2 * sender->grtt_ns ? slow_ns : 2 * sender->grtt_ns);
+}
+
 /* A FLUSH of the end of everything is out. */
 static void count_flush(struct herald_norm_sender *sender, uint64_t now_ns)
 {
     sender->due &= ~(unsigned)HD_TX_DUE_FLUSH;
-    sender->flush_count++;
-    sender->flush_ns = now_ns + 2 * sender->grtt_ns;
+    if (is_counted(sender, now_ns))
+        sender->flush_count++;
+    sender->flush_ns = again_ns(sender, now_ns);
 }
 
 /* The newest object of which anything was sent, and the last place in it. @return NULL: nothing of it is left. */
@@ -305,9 +323,10 @@ static void end_round(struct herald_norm_sender *sender, uint64_t now_ns)
     uint16_t symbol;
 
     sender->due &= ~(unsigned)HD_TX_DUE_MARK;
-    mark->rounds++;
+    if (is_counted(sender, now_ns))
+        mark->rounds++;
     mark->next_slot = 0;
-    mark->next_round_ns = now_ns + 2 * sender->grtt_ns;
+    mark->next_round_ns = again_ns(sender, now_ns);
     if (sender->flush_state == HD_TX_FLUSH_NONE || sender->sending || !is_mark_flushing(sender) ||
         next_stream(sender, &block, &symbol))
         return; /* open streams need a FLUSH of their own: the flush begins when the watermark is done */

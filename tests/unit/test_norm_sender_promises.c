@@ -224,11 +224,36 @@ static void an_object_is_kept_as_long_as_receivers_wait_by_an_older_grtt(void **
     kit_run_for(kit, 20 * KIT_MS);
     echo(kit, 10 * KIT_MS);
     fall_ns = kit->now_ns;
-    kit_run_until(kit, fall_ns + 6 * 100 * KIT_MS + 5 * 10 * KIT_MS); /* its flush has ended long ago */
-    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 1);
+    kit_run_until(kit, fall_ns + 6 * 100 * KIT_MS + 5 * 10 * KIT_MS);
     assert_int_equal(try_enqueue(kit, 16), -ENOBUFS);
     kit_run_until(kit, fall_ns + 6 * 105 * KIT_MS + 7 * 11 * KIT_MS);
     assert_int_equal(try_enqueue(kit, 16), 0);
+    kit_free(kit);
+}
+
+/* Who has asked holds off for K + 2 of the GRTT that was valid then. */
+static void a_flush_outlasts_the_hold_offs_of_an_older_grtt(void **state)
+{
+    struct herald_norm_sender_config config = kit_config();
+    uint64_t fall_ns;
+    struct kit *kit;
+
+    (void)state;
+    config.grtt_initial_ns = 100 * KIT_MS;
+    config.robust_factor = 3;
+    kit = kit_new(&config);
+    kit_enqueue(kit, 16, NULL);
+    assert_int_equal(herald_norm_sender_add_ack_node(kit->sender, 9), 0);
+    assert_int_equal(herald_norm_sender_request_acks(kit->sender, 0, kit->now_ns), 0);
+    kit_run_for(kit, 20 * KIT_MS);
+    echo(kit, 10 * KIT_MS);
+    fall_ns = kit->now_ns;
+    kit_run_until(kit, fall_ns + 6 * 100 * KIT_MS);
+    assert_int_equal(herald_norm_sender_ack_status(kit->sender, 9), HERALD_NORM_ACK_WAITED_FOR);
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 0);
+    kit_run_for(kit, 200 * KIT_MS);
+    assert_int_equal(herald_norm_sender_ack_status(kit->sender, 9), HERALD_NORM_ACK_MISSED);
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 1);
     kit_free(kit);
 }
 
@@ -492,6 +517,7 @@ int main(void)
         cmocka_unit_test(the_flush_goes_on_when_its_watermark_was_released),
         cmocka_unit_test(a_stream_is_kept_as_long_as_receivers_wait_by_an_older_grtt),
         cmocka_unit_test(an_object_is_kept_as_long_as_receivers_wait_by_an_older_grtt),
+        cmocka_unit_test(a_flush_outlasts_the_hold_offs_of_an_older_grtt),
         cmocka_unit_test(an_object_is_kept_for_the_time_to_ask_and_not_for_a_flush),
         cmocka_unit_test(room_is_announced_in_time_when_grtt_has_fallen),
         cmocka_unit_test(who_waits_for_room_before_anything_is_sent_is_told_in_time),
