@@ -186,7 +186,7 @@ static void test_hostile_senders_do_not_push_each_other_out_by_turns(void **stat
     (void)state;
     config.senders_max = 1;
     rx = rx_new(&config, 64);
-    for (uint16_t i = 0; i < RX_K; i++) {
+    for (uint16_t i = 0; i < (uint16_t)RX_K; i++) {
         rx->header.source_id = 10;
         rx_data(rx, 0, 0, i);
         rx->header.source_id = 11;
@@ -310,7 +310,7 @@ static void test_answer_without_content_has_no_payload(void **state)
 /* Block `block` of a stream whose first one has the number `first` on the wire. */
 static void stream_block(struct rx *rx, uint32_t first, uint32_t block)
 {
-    for (uint16_t i = 0; i < RX_K; i++)
+    for (uint16_t i = 0; i < (uint16_t)RX_K; i++)
         rx_stream_data(rx, 0, (first + block) & 0xffffff, i, 16, 0, (block * RX_K + i) * 16);
 }
 
