@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "norm_kit.h"
 
+#include "quant.h"
+
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -336,4 +338,42 @@ void kit_ack(struct kit *kit, uint32_t node_id, uint16_t object_id, uint32_t blo
     hd_wire_end_header(&kit->writer);
     hd_wire_put_position(&kit->writer, &position);
     kit_input(kit, kit->feedback, hd_writer_size(&kit->writer), false);
+}
+
+uint64_t kit_grtt_ns(void)
+{
+    return hd_rtt_decode_ns(hd_rtt_encode(10 * KIT_MS));
+}
+
+/* (K + 1) GRTT */
+uint64_t kit_gathering_ns(void)
+{
+    return 5 * kit_grtt_ns();
+}
+
+/* One of `size_bytes` bytes has been sent, and the first FLUSH; the trace is empty. */
+struct kit *kit_sent(const struct herald_norm_sender_config *config, uint64_t size_bytes, const char *info)
+{
+    struct kit *kit = kit_new(config);
+
+    kit_enqueue(kit, size_bytes, info);
+    kit_drain(kit);
+    kit_trace(kit);
+    return kit;
+}
+
+struct herald_norm_sender_statistics kit_statistics(const struct kit *kit)
+{
+    struct herald_norm_sender_statistics statistics;
+
+    herald_norm_sender_get_statistics(kit->sender, &statistics);
+    return statistics;
+}
+
+int kit_try_enqueue(struct kit *kit, uint64_t size_bytes)
+{
+    struct herald_norm_object object = { .kind = HERALD_NORM_DATA, .size_bytes = size_bytes, .bytes = kit_bytes() };
+    uint16_t object_id;
+
+    return herald_norm_sender_enqueue(kit->sender, &object, kit->now_ns, &object_id);
 }

@@ -101,4 +101,14 @@ struct hd_position kit_position(const struct kit *kit, uint16_t object_id, uint3
 /* An ACK of a watermark. */
 void kit_ack(struct kit *kit, uint32_t node_id, uint16_t object_id, uint32_t block, uint16_t symbol);
 
+/* The GRTT of kit_config(), as it is advertised. */
+uint64_t kit_grtt_ns(void);
+/* How long requests are gathered: (K + 1) GRTT. */
+uint64_t kit_gathering_ns(void);
+/* One object of `size_bytes` bytes has been sent, and the first FLUSH; the trace is empty. */
+struct kit *kit_sent(const struct herald_norm_sender_config *config, uint64_t size_bytes, const char *info);
+struct herald_norm_sender_statistics kit_statistics(const struct kit *kit);
+/* A DATA object. @return as herald_norm_sender_enqueue(). */
+int kit_try_enqueue(struct kit *kit, uint64_t size_bytes);
+
 #endif

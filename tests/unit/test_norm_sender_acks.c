@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The NORM sender: watermarks and who acknowledged them, application commands, requests. */
 #include "norm_kit.h"
-#include "quant.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,11 +11,6 @@
 #include <cmocka.h>
 
 enum { ALICE = 100, BOB = 101, CAROL = 102 };
-
-static uint64_t grtt_ns(void)
-{
-    return hd_rtt_decode_ns(hd_rtt_encode(10 * KIT_MS));
-}
 
 static void add_nodes(struct kit *kit, uint32_t first, uint32_t count)
 {
@@ -45,7 +39,7 @@ static void the_watermark_lists_who_has_not_answered(void **state)
     assert_int_equal(herald_norm_sender_ack_status(kit->sender, ALICE), 0);
     assert_int_equal(herald_norm_sender_ack_status(kit->sender, BOB), 1);
     assert_int_equal(herald_norm_sender_ack_status(kit->sender, 99), -ENOENT);
-    kit_run_for(kit, 2 * grtt_ns());
+    kit_run_for(kit, 2 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "F0/0.0[100,102]");
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ACKED), 1);
     assert_int_equal(kit_last_event(kit, HERALD_NORM_SENDER_ACKED)->node_id, BOB);
@@ -65,7 +59,7 @@ static void when_all_have_acknowledged_the_flush_goes_on_for_the_others(void **s
     kit_ack(kit, ALICE, 0, 0, 0);
     kit_ack(kit, BOB, 0, 0, 0);
     kit_trace(kit);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "F0/0.0 F0/0.0");
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ACKED), 2);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ACKS_DONE), 1);
@@ -84,7 +78,7 @@ static void who_does_not_answer_has_failed_after_robust_factor_rounds(void **sta
     request_acks(kit, 0);
     kit_drain(kit);
     kit_ack(kit, ALICE, 0, 0, 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     /* The answer was progress: three more rounds after it. */
     assert_string_equal(kit_trace(kit), "0/0.0 F0/0.0[100,101] F0/0.0[101] F0/0.0[101] F0/0.0[101]");
     assert_int_equal(herald_norm_sender_ack_status(kit->sender, BOB), 2);
@@ -108,7 +102,7 @@ static void a_long_list_takes_several_messages(void **state)
     assert_string_equal(kit_trace(kit), "0/0.0 F0/0.0[10,11,12,13] F0/0.0[14,15,16,17] F0/0.0[18,19]");
     kit_ack(kit, 11, 0, 0, 0);
     kit_ack(kit, 18, 0, 0, 0);
-    kit_run_for(kit, 2 * grtt_ns());
+    kit_run_for(kit, 2 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "F0/0.0[10,12,13,14] F0/0.0[15,16,17,19]");
     kit_free(kit);
 }
@@ -152,7 +146,7 @@ static void a_watermark_waits_until_it_is_sent(void **state)
     kit_ack(kit, ALICE, 0, 0, 1);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ACKS_DONE), 1);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "F2/0.1 F2/0.1");
     kit_free(kit);
 }
@@ -165,12 +159,12 @@ static void repair_is_progress_of_a_watermark(void **state)
     add_nodes(kit, ALICE, 1);
     kit_enqueue(kit, 16, NULL);
     request_acks(kit, 0);
-    kit_run_for(kit, 3 * grtt_ns()); /* two questions */
+    kit_run_for(kit, 3 * kit_grtt_ns()); /* two questions */
     kit_trace(kit);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 0);
-    kit_run_for(kit, 4 * grtt_ns());
+    kit_run_for(kit, 4 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), ""); /* nobody is asked for what is about to be repaired */
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/0.0 F0/0.0[100] F0/0.0[100] F0/0.0[100]");
     kit_free(kit);
 }
@@ -268,7 +262,7 @@ static void a_watermark_of_an_object_that_is_never_sent_fails(void **state)
     request_acks(kit, 0);
     assert_true(kit_poll(kit) && kit_poll(kit));
     assert_int_equal(herald_norm_sender_release(kit->sender, 0, kit->now_ns), 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/0.0");
     assert_int_equal(kit_last_event(kit, HERALD_NORM_SENDER_ACKS_DONE)->missing_count, 1);
     kit_free(kit);
@@ -304,7 +298,7 @@ static void a_command_is_sent_once(void **state)
         assert_true(kit_poll(kit));
     assert_int_equal(hd_cursor_left(&kit->message.application), 16);
     assert_memory_equal(kit->message.application.at, content, 16);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "M");
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_COMMAND_SENT), 1);
     kit_free(kit);
@@ -317,8 +311,8 @@ static void a_robust_command_is_repeated(void **state)
 
     (void)state;
     assert_int_equal(herald_norm_sender_send_command(kit->sender, NULL, 0, true, kit->now_ns), 0);
-    kit_run_for(kit, 100 * grtt_ns());
-    assert_int_equal(kit->times_ns[2], start_ns + 4 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
+    assert_int_equal(kit->times_ns[2], start_ns + 4 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "M M M");
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_COMMAND_SENT), 1);
     kit_free(kit);
@@ -358,9 +352,9 @@ static void a_request_asks_until_all_have_answered(void **state)
     answer(kit, BOB, 16, 1, "here");   /* twice */
     answer(kit, CAROL, 16, 1, "here"); /* not asked */
     answer(kit, ALICE, 16, 2, "here"); /* something else */
-    kit_run_for(kit, 2 * grtt_ns());
+    kit_run_for(kit, 2 * kit_grtt_ns());
     answer(kit, ALICE, 16, 1, "");
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "R16.1[100,101] R16.1[100]");
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_APPLICATION_ACK), 2);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_REQUEST_DONE), 1);
@@ -377,9 +371,9 @@ static void a_request_gives_up_after_robust_factor_rounds(void **state)
     for (uint32_t i = 0; i < 6; i++)
         nodes[i] = 10 + i;
     assert_int_equal(herald_norm_sender_request(kit->sender, 20, 0, nodes, 6, NULL, 0, kit->now_ns), 0);
-    kit_run_for(kit, 5 * grtt_ns());
+    kit_run_for(kit, 5 * kit_grtt_ns());
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_REQUEST_DONE), 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "R20.0[10,11,12,13] R20.0[14,15] R20.0[10,11,12,13] R20.0[14,15] "
                                         "R20.0[10,11,12,13] R20.0[14,15]");
     assert_int_equal(kit_last_event(kit, HERALD_NORM_SENDER_REQUEST_DONE)->missing_count, 6);
@@ -404,7 +398,7 @@ static void a_request_to_everybody_has_no_list(void **state)
     assert_memory_equal(content.at, "who?", 4);
     answer(kit, ALICE, 16, 9, "a");
     answer(kit, BOB, 16, 9, "b");
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "R16.9 R16.9 R16.9");
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_APPLICATION_ACK), 2);
     assert_int_equal(kit_last_event(kit, HERALD_NORM_SENDER_REQUEST_DONE)->missing_count, 0);
@@ -437,7 +431,7 @@ static void the_end_waits_for_commands_and_acknowledgements(void **state)
     kit_drain(kit);
     assert_string_equal(kit_trace(kit), "0/0.0 F0/0.0[100]");
     kit_ack(kit, ALICE, 0, 0, 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "F0/0.0 F0/0.0 E E E");
     assert_int_equal(herald_norm_sender_send_command(kit->sender, NULL, 0, false, kit->now_ns), -ESHUTDOWN);
     kit_free(kit);

@@ -5,7 +5,6 @@
  */
 #include "norm_kit.h"
 #include "norm_sender.h"
-#include "quant.h"
 #include "random.h"
 
 #include <setjmp.h>

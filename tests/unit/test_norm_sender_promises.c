@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The NORM sender: what its interface promises about who gets the end of an object, room, the end, and the config. */
 #include "norm_kit.h"
-#include "quant.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -17,19 +16,6 @@ enum {
     BLOCK = 4 * SEGMENT,
     DATAGRAM = SEGMENT + 40, /* with its header */
 };
-
-static uint64_t grtt_ns(void)
-{
-    return hd_rtt_decode_ns(hd_rtt_encode(10 * KIT_MS));
-}
-
-static int try_enqueue(struct kit *kit, uint64_t size_bytes)
-{
-    struct herald_norm_object object = { .kind = HERALD_NORM_DATA, .size_bytes = size_bytes, .bytes = kit_bytes() };
-    uint16_t object_id;
-
-    return herald_norm_sender_enqueue(kit->sender, &object, kit->now_ns, &object_id);
-}
 
 static uint16_t enqueue_stream(struct kit *kit, uint64_t blocks)
 {
@@ -82,11 +68,11 @@ static void the_flush_goes_on_for_those_that_were_not_listed(void **state)
     (void)state;
     kit_enqueue(kit, 16, NULL);
     ask_alice(kit, 0);
-    kit_run_for(kit, 3 * grtt_ns());
+    kit_run_for(kit, 3 * kit_grtt_ns());
     kit_ack(kit, ALICE, 0, 0, 0);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ACKS_DONE), 1); /* at once */
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/0.0 F0/0.0[100] F0/0.0[100] F0/0.0"); /* three in all */
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 1);
     kit_free(kit);
@@ -101,13 +87,13 @@ static void a_flush_without_a_list_comes_two_grtt_after_the_one_with_it(void **s
     kit_enqueue(kit, 16, NULL);
     ask_alice(kit, 0);
     kit_drain(kit);
-    kit_run_for(kit, grtt_ns());
+    kit_run_for(kit, kit_grtt_ns());
     kit_ack(kit, ALICE, 0, 0, 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_int_equal(kit->words, 4);
     assert_int_equal(kit->times_ns[1], start_ns);
-    assert_int_equal(kit->times_ns[2], start_ns + 2 * grtt_ns());
-    assert_int_equal(kit->times_ns[3], start_ns + 4 * grtt_ns());
+    assert_int_equal(kit->times_ns[2], start_ns + 2 * kit_grtt_ns());
+    assert_int_equal(kit->times_ns[3], start_ns + 4 * kit_grtt_ns());
     kit_free(kit);
 }
 
@@ -118,12 +104,12 @@ static void after_a_repair_an_unlisted_receiver_has_a_whole_flush(void **state)
     (void)state;
     kit_enqueue(kit, 32, NULL);
     ask_alice(kit, 0);
-    kit_run_for(kit, 5 * grtt_ns()); /* three questions */
+    kit_run_for(kit, 5 * kit_grtt_ns()); /* three questions */
     kit_trace(kit);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 1);
-    kit_run_for(kit, 11 * grtt_ns() / 2);
+    kit_run_for(kit, 11 * kit_grtt_ns() / 2);
     kit_ack(kit, ALICE, 0, 0, 1);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/0.1 F0/0.1[100] F0/0.1 F0/0.1");
     kit_free(kit);
 }
@@ -136,7 +122,7 @@ static void flushed_comes_after_acks_done(void **state)
     kit_enqueue(kit, 16, NULL);
     ask_alice(kit, 0);
     herald_norm_sender_end(kit->sender, kit->now_ns);
-    kit_run_for(kit, 100 * grtt_ns()); /* nobody answers */
+    kit_run_for(kit, 100 * kit_grtt_ns()); /* nobody answers */
     assert_string_equal(kit_trace(kit), "0/0.0 F0/0.0[100] F0/0.0[100] F0/0.0[100] E E E");
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 1);
     assert_true(event_index(kit, HERALD_NORM_SENDER_ACKS_DONE) < event_index(kit, HERALD_NORM_SENDER_FLUSHED));
@@ -157,7 +143,7 @@ static void open_streams_have_their_flush_after_a_watermark_behind_them(void **s
     ask_alice(kit, 1);
     kit_drain(kit);
     kit_ack(kit, ALICE, 1, 0, 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/0.0 0/0.1 1/0.0 F1/0.0[100] F0/0.1 F1/0.0 F0/0.1 F1/0.0 F0/0.1 F1/0.0");
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 1);
     kit_free(kit);
@@ -171,10 +157,10 @@ static void the_flush_goes_on_when_its_watermark_was_released(void **state)
     kit_enqueue(kit, 16, NULL);
     kit_enqueue(kit, 16, NULL);
     ask_alice(kit, 1);
-    kit_run_for(kit, grtt_ns());
+    kit_run_for(kit, kit_grtt_ns());
     kit_trace(kit);
     assert_int_equal(herald_norm_sender_release(kit->sender, 1, kit->now_ns), 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ACKS_DONE), 1);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 1);
     assert_non_null(strstr(kit_trace(kit), "F0/0.0"));
@@ -225,9 +211,9 @@ static void an_object_is_kept_as_long_as_receivers_wait_by_an_older_grtt(void **
     echo(kit, 10 * KIT_MS);
     fall_ns = kit->now_ns;
     kit_run_until(kit, fall_ns + 6 * 100 * KIT_MS + 5 * 10 * KIT_MS);
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS);
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
     kit_run_until(kit, fall_ns + 6 * 105 * KIT_MS + 7 * 11 * KIT_MS);
-    assert_int_equal(try_enqueue(kit, 16), 0);
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
     kit_free(kit);
 }
 
@@ -268,12 +254,12 @@ static void an_object_is_kept_for_the_time_to_ask_and_not_for_a_flush(void **sta
     kit = kit_new(&config);
     kit_enqueue(kit, 16, NULL);
     kit_drain(kit);
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS);
-    kit_run_for(kit, 12 * grtt_ns() - KIT_MS); /* 2 (K+2) */
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS);
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
+    kit_run_for(kit, 12 * kit_grtt_ns() - KIT_MS); /* 2 (K+2) */
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
     kit_run_for(kit, 2 * KIT_MS);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_RELEASED), 1);
-    assert_int_equal(try_enqueue(kit, 16), 0);
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
     kit_free(kit);
 }
 
@@ -291,7 +277,7 @@ static void room_is_announced_in_time_when_grtt_has_fallen(void **state)
     start_ns = kit->now_ns;
     kit_enqueue(kit, 16, NULL);
     kit_drain(kit);
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS); /* at this GRTT there is room after 12 s */
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS); /* at this GRTT there is room after 12 s */
     kit_run_for(kit, 20 * KIT_MS);
     echo(kit, 10 * KIT_MS);
     kit_run_until(kit, start_ns + 6500 * KIT_MS);
@@ -311,10 +297,10 @@ static void who_waits_for_room_before_anything_is_sent_is_told_in_time(void **st
     config.burst_ns = 0;
     kit = kit_new(&config);
     kit_enqueue(kit, 640, NULL);
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS);
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
     kit_run_for(kit, 420 * KIT_MS);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_SENT), 1);
-    kit_run_for(kit, 160 * KIT_MS + 13 * grtt_ns()); /* 16 datagrams, and the time to ask */
+    kit_run_for(kit, 160 * KIT_MS + 13 * kit_grtt_ns()); /* 16 datagrams, and the time to ask */
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_RELEASED), 1);
     kit_free(kit);
 }
@@ -335,7 +321,7 @@ static void many_small_objects_go_out_at_the_rate(void **state)
     kit = kit_new(&config);
     start_ns = kit->now_ns;
     for (int i = 0; i < 1000; i++) {
-        while (try_enqueue(kit, 1024) == -ENOBUFS)
+        while (kit_try_enqueue(kit, 1024) == -ENOBUFS)
             kit_run_for(kit, KIT_MS);
         kit_drain(kit);
     }
@@ -354,11 +340,11 @@ static void the_ids_of_kept_objects_span_no_more_than_their_number(void **state)
     kit = kit_new(&config);
     for (int i = 0; i < 4; i++)
         kit_enqueue(kit, 16, NULL);
-    kit_run_for(kit, 11 * grtt_ns());
+    kit_run_for(kit, 11 * kit_grtt_ns());
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 0);
-    kit_run_for(kit, 3 * grtt_ns()); /* the others had their time */
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS);
-    kit_run_for(kit, 16 * grtt_ns());
+    kit_run_for(kit, 3 * kit_grtt_ns()); /* the others had their time */
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
+    kit_run_for(kit, 16 * kit_grtt_ns());
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_RELEASED), 1);
     assert_int_equal(kit_last_event(kit, HERALD_NORM_SENDER_RELEASED)->object_id, 0);
     kit_free(kit);
@@ -375,8 +361,8 @@ static void an_open_stream_is_not_in_the_way_of_room(void **state)
     kit = kit_new(&config);
     assert_int_equal(write_some(kit, enqueue_stream(kit, 2), SEGMENT), SEGMENT);
     kit_enqueue(kit, 16, NULL);
-    kit_run_for(kit, 13 * grtt_ns());
-    assert_int_equal(try_enqueue(kit, 16), 0);
+    kit_run_for(kit, 13 * kit_grtt_ns());
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
     assert_int_equal(write_some(kit, 0, SEGMENT), SEGMENT);
     kit_free(kit);
 }
@@ -396,7 +382,7 @@ static void the_end_closes_the_streams_that_are_open(void **state)
     herald_norm_sender_end(kit->sender, kit->now_ns);
     assert_int_equal(write_some(kit, 0, 1), -ESHUTDOWN);
     assert_int_equal(write_some(kit, 1, 1), -ESHUTDOWN);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_SENT), 2);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ENDED), 1);
     assert_string_equal(kit_trace(kit), "0/0.0 0/0.1 0/0.2 1/0.0 1/0.1 1/0.2 F1/0.2 F1/0.2 F1/0.2 E E E");
@@ -416,7 +402,7 @@ static void the_end_waits_for_room_for_the_end_of_a_stream(void **state)
     kit = kit_new(&config);
     assert_in_range(write_some(kit, enqueue_stream(kit, 2), 3 * BLOCK), 2 * BLOCK, 2 * BLOCK);
     herald_norm_sender_end(kit->sender, kit->now_ns);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     trace = kit_trace(kit);
     assert_non_null(strstr(trace, "0/2.0"));
     assert_true(strstr(trace, "0/2.0") < strstr(trace, "E"));

@@ -13,19 +13,6 @@
 
 enum { ALICE = 100 };
 
-static uint64_t grtt_ns(void)
-{
-    return hd_rtt_decode_ns(hd_rtt_encode(10 * KIT_MS));
-}
-
-static int try_enqueue(struct kit *kit, uint64_t size_bytes)
-{
-    struct herald_norm_object object = { .kind = HERALD_NORM_DATA, .size_bytes = size_bytes, .bytes = kit_bytes() };
-    uint16_t object_id;
-
-    return herald_norm_sender_enqueue(kit->sender, &object, kit->now_ns, &object_id);
-}
-
 /* --- room --- */
 
 static void a_full_queue_makes_room_after_the_flush(void **state)
@@ -38,12 +25,12 @@ static void a_full_queue_makes_room_after_the_flush(void **state)
     kit = kit_new(&config);
     kit_enqueue(kit, 16, NULL);
     kit_enqueue(kit, 16, NULL);
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS);
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
     kit_drain(kit);
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS); /* sent, but receivers have not had the time to ask */
-    kit_run_for(kit, 100 * grtt_ns());
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS); /* sent, but receivers have not had the time to ask */
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 1);
-    assert_int_equal(try_enqueue(kit, 16), 0);
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
     kit_drain(kit);
     assert_int_equal(kit_last_event(kit, HERALD_NORM_SENDER_RELEASED)->object_id, 0);
     kit_free(kit);
@@ -58,14 +45,14 @@ static void an_object_that_is_asked_for_is_kept(void **state)
     config.objects_max = 1;
     kit = kit_new(&config);
     kit_enqueue(kit, 16, NULL);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 0);
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS);
-    kit_run_for(kit, 5 * grtt_ns());
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS); /* repaired: there is time to ask again */
-    kit_run_for(kit, 100 * grtt_ns());
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
+    kit_run_for(kit, 5 * kit_grtt_ns());
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS); /* repaired: there is time to ask again */
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_RELEASED), 1);
-    assert_int_equal(try_enqueue(kit, 16), 0);
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
     kit_free(kit);
 }
 
@@ -101,11 +88,11 @@ static void who_waits_for_room_is_told_even_if_more_is_sent(void **state)
     kit_enqueue(kit, 16, NULL);
     kit_enqueue(kit, 1024, NULL);
     kit_run_for(kit, 30 * KIT_MS);
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS);
-    kit_run_for(kit, 13 * grtt_ns() + 260 * KIT_MS); /* 2 (K+2) GRTT, and 16 datagrams, headers at their longest */
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
+    kit_run_for(kit, 13 * kit_grtt_ns() + 260 * KIT_MS); /* 2 (K+2) GRTT, and 16 datagrams, headers at their longest */
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_RELEASED), 1);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_SENT), 1);
-    assert_int_equal(try_enqueue(kit, 16), 0);
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
     kit_free(kit);
 }
 
@@ -117,10 +104,10 @@ static void blocks_are_counted_over_all_objects(void **state)
     (void)state;
     config.blocks_per_queue = 10;
     kit = kit_new(&config);
-    assert_int_equal(try_enqueue(kit, 64 * 10 + 1), -EFBIG);
-    assert_int_equal(try_enqueue(kit, 64 * 8), 0);
-    assert_int_equal(try_enqueue(kit, 64 * 3), -ENOBUFS);
-    assert_int_equal(try_enqueue(kit, 64 * 2), 0);
+    assert_int_equal(kit_try_enqueue(kit, 64 * 10 + 1), -EFBIG);
+    assert_int_equal(kit_try_enqueue(kit, 64 * 8), 0);
+    assert_int_equal(kit_try_enqueue(kit, 64 * 3), -ENOBUFS);
+    assert_int_equal(kit_try_enqueue(kit, 64 * 2), 0);
     kit_free(kit);
 }
 
@@ -162,12 +149,12 @@ static void blocks_must_fit_the_width_of_their_number(void **state)
     config.blocks_per_queue = UINT64_C(1) << 25;
     config.repair_blocks_max = 16;
     kit = kit_new(&config);
-    assert_int_equal(try_enqueue(kit, 1400 * ((UINT64_C(1) << 24) + 1)), -EFBIG);
-    assert_int_equal(try_enqueue(kit, 1400 * (UINT64_C(1) << 24)), 0);
+    assert_int_equal(kit_try_enqueue(kit, 1400 * ((UINT64_C(1) << 24) + 1)), -EFBIG);
+    assert_int_equal(kit_try_enqueue(kit, 1400 * (UINT64_C(1) << 24)), 0);
     kit_free(kit);
     config.fec_id = HD_FEC_SMALL_BLOCK;
     kit = kit_new(&config);
-    assert_int_equal(try_enqueue(kit, 1400 * ((UINT64_C(1) << 24) + 1)), 0);
+    assert_int_equal(kit_try_enqueue(kit, 1400 * ((UINT64_C(1) << 24) + 1)), 0);
     kit_free(kit);
 }
 
@@ -183,7 +170,7 @@ static void the_largest_object_there_is_can_be_sent(void **state)
     config.fec_id = HD_FEC_SMALL_BLOCK;
     config.blocks_per_queue = UINT64_C(1) << 25;
     kit = kit_new(&config);
-    assert_int_equal(try_enqueue(kit, (UINT64_C(1) << 48) - 1), 0);
+    assert_int_equal(kit_try_enqueue(kit, (UINT64_C(1) << 48) - 1), 0);
     assert_int_equal(herald_norm_sender_release(kit->sender, 0, kit->now_ns), 0);
     kit_free(kit);
 }
@@ -200,10 +187,10 @@ static void an_object_that_must_be_acknowledged_is_kept(void **state)
     assert_int_equal(herald_norm_sender_add_ack_node(kit->sender, ALICE), 0);
     kit_enqueue(kit, 16, NULL);
     assert_int_equal(herald_norm_sender_request_acks(kit->sender, 0, kit->now_ns), 0);
-    kit_run_for(kit, 30 * grtt_ns());
-    assert_int_equal(try_enqueue(kit, 16), -ENOBUFS);
+    kit_run_for(kit, 30 * kit_grtt_ns());
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
     kit_ack(kit, ALICE, 0, 0, 0);
-    assert_int_equal(try_enqueue(kit, 16), 0);
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
     kit_free(kit);
 }
 
@@ -224,7 +211,7 @@ static void object_ids_wrap(void **state)
     kit_nack_range(kit, HD_REQUEST_OBJECT, kit_position(kit, 65535, 0, 0), kit_position(kit, 0, 0, 0));
     kit_nack_item(kit, HD_REQUEST_OBJECT, 65000, 0, 0); /* long gone */
     kit_nack_send(kit, false);
-    kit_run_for(kit, 5 * grtt_ns());
+    kit_run_for(kit, 5 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "Q65534/0.0 65535/0.0 0/0.0 F1/0.0");
     kit_free(kit);
 }
@@ -311,7 +298,7 @@ static void a_source_may_fail_in_a_repair(void **state)
     kit_trace(kit);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 4);
     broken.good_bytes = 0;
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "Q1/0.0");
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FAILED), 1);
     kit_free(kit);

@@ -2,7 +2,6 @@
 /* The NORM sender and NACKs: what is gathered, when it is sent, and what parity. */
 #include "fec.h"
 #include "norm_kit.h"
-#include "quant.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,36 +12,6 @@
 
 enum { ALICE = 100, BOB = 101 };
 
-static uint64_t grtt_ns(void)
-{
-    return hd_rtt_decode_ns(hd_rtt_encode(10 * KIT_MS));
-}
-
-/* (K + 1) GRTT */
-static uint64_t gathering_ns(void)
-{
-    return 5 * grtt_ns();
-}
-
-/* One of `size_bytes` bytes has been sent, and the first FLUSH; the trace is empty. */
-static struct kit *kit_sent(const struct herald_norm_sender_config *config, uint64_t size_bytes, const char *info)
-{
-    struct kit *kit = kit_new(config);
-
-    kit_enqueue(kit, size_bytes, info);
-    kit_drain(kit);
-    kit_trace(kit);
-    return kit;
-}
-
-static struct herald_norm_sender_statistics statistics_of(const struct kit *kit)
-{
-    struct herald_norm_sender_statistics statistics;
-
-    herald_norm_sender_get_statistics(kit->sender, &statistics);
-    return statistics;
-}
-
 /* --- timing --- */
 
 static void requests_are_gathered_for_k_plus_1_grtt(void **state)
@@ -52,11 +21,11 @@ static void requests_are_gathered_for_k_plus_1_grtt(void **state)
 
     (void)state;
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 1, 1);
-    kit_run_until(kit, start_ns + gathering_ns() - 1);
+    kit_run_until(kit, start_ns + kit_gathering_ns() - 1);
     assert_string_equal(kit_trace(kit), "");
-    kit_run_until(kit, start_ns + gathering_ns());
+    kit_run_until(kit, start_ns + kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/1.1 F0/2.2");
-    assert_int_equal(statistics_of(kit).repair_cycles, 1);
+    assert_int_equal(kit_statistics(kit).repair_cycles, 1);
     kit_free(kit);
 }
 
@@ -66,10 +35,10 @@ static void requests_of_all_receivers_are_one_repair(void **state)
 
     (void)state;
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 2, 0);
-    kit_run_for(kit, 3 * grtt_ns());
+    kit_run_for(kit, 3 * kit_grtt_ns());
     kit_nack(kit, BOB, HD_REQUEST_SEGMENT, 0, 1, 1);
     kit_nack(kit, BOB, HD_REQUEST_SEGMENT, 0, 2, 0);
-    kit_run_for(kit, 2 * grtt_ns());
+    kit_run_for(kit, 2 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/1.1 0/2.0 F0/2.2");
     kit_free(kit);
 }
@@ -90,7 +59,7 @@ static void during_the_holdoff_only_what_is_ahead_is_heard(void **state)
     kit_nack_item(kit, HD_REQUEST_BLOCK, 0, 2, 0);
     kit_nack_item(kit, HD_REQUEST_BLOCK, 0, 4, 0);
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns() + KIT_MS);
+    kit_run_for(kit, kit_gathering_ns() + KIT_MS);
     kit_trace(kit);
     kit_nack(kit, BOB, HD_REQUEST_SEGMENT, 0, 1, 0); /* behind: lost in this cycle */
     kit_nack(kit, BOB, HD_REQUEST_SEGMENT, 0, 2, 0); /* being sent */
@@ -100,7 +69,7 @@ static void during_the_holdoff_only_what_is_ahead_is_heard(void **state)
     assert_non_null(strstr(kit_trace(kit), "0/4.0 0/4.1 0/4.2 0/4.3 0/6.1"));
     kit_run_for(kit, 200 * KIT_MS);
     assert_null(strstr(kit_trace(kit), "0/1.0"));
-    assert_int_equal(statistics_of(kit).repair_cycles, 1);
+    assert_int_equal(kit_statistics(kit).repair_cycles, 1);
     kit_free(kit);
 }
 
@@ -116,13 +85,13 @@ static void what_is_pending_is_not_gathered_again(void **state)
     kit_enqueue(kit, 1024, NULL);
     kit_run_for(kit, 100 * KIT_MS);
     kit_nack(kit, ALICE, HD_REQUEST_OBJECT, 0, 0, 0);
-    kit_run_for(kit, gathering_ns() + 2 * grtt_ns()); /* the hold-off is over, the repair is not */
-    assert_int_equal(statistics_of(kit).repair_cycles, 1);
+    kit_run_for(kit, kit_gathering_ns() + 2 * kit_grtt_ns()); /* the hold-off is over, the repair is not */
+    assert_int_equal(kit_statistics(kit).repair_cycles, 1);
     kit_nack(kit, BOB, HD_REQUEST_SEGMENT, 0, 14, 1);
     kit_nack(kit, BOB, HD_REQUEST_BLOCK, 0, 15, 0);
-    kit_run_for(kit, 5 * gathering_ns());
-    assert_int_equal(statistics_of(kit).repair_cycles, 1);
-    assert_int_equal(statistics_of(kit).repair_source_datagrams, 64);
+    kit_run_for(kit, 5 * kit_gathering_ns());
+    assert_int_equal(kit_statistics(kit).repair_cycles, 1);
+    assert_int_equal(kit_statistics(kit).repair_source_datagrams, 64);
     kit_free(kit);
 }
 
@@ -142,13 +111,13 @@ static void symbols_that_are_pending_are_not_gathered_again(void **state)
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 15, 1);
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 15, 5);
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns() + 2 * grtt_ns());
+    kit_run_for(kit, kit_gathering_ns() + 2 * kit_grtt_ns());
     kit_nack_begin(kit, BOB); /* one of parity stands for any other */
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 15, 1);
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 15, 4);
     kit_nack_send(kit, false);
-    kit_run_for(kit, 5 * gathering_ns());
-    assert_int_equal(statistics_of(kit).repair_cycles, 1);
+    kit_run_for(kit, 5 * kit_gathering_ns());
+    assert_int_equal(kit_statistics(kit).repair_cycles, 1);
     kit_free(kit);
 }
 
@@ -158,14 +127,14 @@ static void after_the_holdoff_a_new_cycle_begins(void **state)
 
     (void)state;
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 1, 1);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 1, 1);
-    kit_run_for(kit, grtt_ns());
+    kit_run_for(kit, kit_grtt_ns());
     kit_trace(kit);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 1, 2);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/1.2 F0/2.2");
-    assert_int_equal(statistics_of(kit).repair_cycles, 2);
+    assert_int_equal(kit_statistics(kit).repair_cycles, 2);
     kit_free(kit);
 }
 
@@ -180,7 +149,7 @@ static void a_repair_after_a_long_silence_is_probed_again(void **state)
     kit->show_probes = true;
     kit_trace(kit);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 1);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "C 0/0.1 F0/0.3");
     kit_free(kit);
 }
@@ -200,7 +169,7 @@ static void repair_goes_before_new_data(void **state)
     kit_run_for(kit, 10 * KIT_MS);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 0);
     kit_trace(kit);
-    kit_run_for(kit, gathering_ns() + 3 * KIT_MS);
+    kit_run_for(kit, kit_gathering_ns() + 3 * KIT_MS);
     trace = kit_trace(kit);
     assert_non_null(strstr(trace, " 0/0.0 ")); /* repaired, */
     assert_null(strstr(trace, "1/15.3"));      /* long before the rest was sent */
@@ -212,9 +181,9 @@ static void a_repair_starts_the_flush_anew(void **state)
     struct kit *kit = kit_sent(NULL, 16, NULL);
 
     (void)state;
-    kit_run_for(kit, 3 * grtt_ns()); /* the second FLUSH is out */
+    kit_run_for(kit, 3 * kit_grtt_ns()); /* the second FLUSH is out */
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "F0/0.0 0/0.0 F0/0.0 F0/0.0 F0/0.0");
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 1);
     kit_free(kit);
@@ -230,12 +199,12 @@ static void parity_requests_are_a_number(void **state)
     /* Both ask for the first row; one of parity helps both, whichever they lost. */
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 4);
     kit_nack(kit, BOB, HD_REQUEST_SEGMENT, 0, 0, 4);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/0.4 F0/2.2");
-    kit_run_for(kit, grtt_ns());
+    kit_run_for(kit, kit_grtt_ns());
     /* The same again: what was not sent before. */
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 4);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/0.5 F0/2.2");
     kit_free(kit);
 }
@@ -250,7 +219,7 @@ static void the_greatest_number_of_parity_counts(void **state)
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 1, 3);
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 1, 4);
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/1.3 0/1.4 F0/2.2");
     kit_free(kit);
 }
@@ -266,18 +235,18 @@ static void when_fresh_parity_has_run_out_what_was_named_is_sent(void **state)
     kit_nack_begin(kit, ALICE);
     kit_nack_range(kit, HD_REQUEST_SEGMENT, kit_position(kit, 0, 0, 4), kit_position(kit, 0, 0, 5));
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns() + 2 * grtt_ns());
+    kit_run_for(kit, kit_gathering_ns() + 2 * kit_grtt_ns());
     kit_trace(kit);
     /* One row is fresh; the second that is asked for has to be one of the old ones: the one that was named. */
     kit_nack_begin(kit, ALICE);
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 0, 5);
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 0, 6);
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/0.5 0/0.6 F0/2.2");
-    kit_run_for(kit, grtt_ns());
+    kit_run_for(kit, kit_grtt_ns());
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 4);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_non_null(strstr(kit_trace(kit), "0/0.4"));
     kit_free(kit);
 }
@@ -291,7 +260,7 @@ static void proactive_parity_counts_as_sent(void **state)
     config.proactive_parity = 1;
     kit = kit_sent(&config, 64, NULL);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 4);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/0.5 F0/0.3");
     kit_free(kit);
 }
@@ -314,7 +283,7 @@ static void parity_of_a_block_is_that_of_the_code(void **state)
     kit_nack_begin(kit, ALICE);
     kit_nack_range(kit, HD_REQUEST_SEGMENT, kit_position(kit, 0, 2, 3), kit_position(kit, 0, 2, 4));
     kit_nack_send(kit, false);
-    kit->now_ns += gathering_ns();
+    kit->now_ns += kit_gathering_ns();
     assert_int_equal(herald_norm_sender_handle_timeout(kit->sender, kit->now_ns), 0);
     for (uint32_t row = 0; row < 2; row++) {
         do {
@@ -340,7 +309,7 @@ static void parity_of_one_block_is_not_taken_for_that_of_another(void **state)
     kit_nack_range(kit, HD_REQUEST_SEGMENT, kit_position(kit, 0, 0, 3), kit_position(kit, 0, 0, 4));
     kit_nack_send(kit, false);
     for (int i = 0; i < 2; i++) { /* block 1: one row, and then another */
-        kit_run_for(kit, gathering_ns() + grtt_ns());
+        kit_run_for(kit, kit_gathering_ns() + kit_grtt_ns());
         kit_trace(kit);
         kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 1, 3);
     }
@@ -349,7 +318,7 @@ static void parity_of_one_block_is_not_taken_for_that_of_another(void **state)
     assert_int_equal(hd_fec_encoder_new(&encoder, 4, 2), 0);
     assert_int_equal(hd_fec_encode(encoder, source, 3, 1, 1, rows, 16), 0);
     hd_fec_encoder_free(encoder);
-    kit->now_ns += gathering_ns();
+    kit->now_ns += kit_gathering_ns();
     assert_int_equal(herald_norm_sender_handle_timeout(kit->sender, kit->now_ns), 0);
     do {
         assert_true(kit_poll(kit));
@@ -367,9 +336,9 @@ static void parity_is_computed_once_for_all_rows_wanted(void **state)
     kit_nack_begin(kit, ALICE);
     kit_nack_range(kit, HD_REQUEST_SEGMENT, kit_position(kit, 0, 0, 4), kit_position(kit, 0, 0, 5));
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/0.4 0/0.5 F0/0.3");
-    assert_int_equal(statistics_of(kit).parity_bytes_encoded, 64);
+    assert_int_equal(kit_statistics(kit).parity_bytes_encoded, 64);
     kit_free(kit);
 }
 
@@ -387,7 +356,7 @@ static void erasures_are_a_number_of_parity(void **state)
     hd_writer_u16(&kit->writer, 8);
     hd_wire_put_position(&kit->writer, &item);
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/1.3 0/1.4 F0/2.2");
     kit_free(kit);
 }
@@ -399,9 +368,9 @@ static void a_block_request_brings_its_source(void **state)
     (void)state;
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 1, 3); /* parity: covered by the whole */
     kit_nack(kit, BOB, HD_REQUEST_BLOCK, 0, 1, 0);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/1.0 0/1.1 0/1.2 F0/2.2");
-    assert_int_equal(statistics_of(kit).repair_source_datagrams, 3);
+    assert_int_equal(kit_statistics(kit).repair_source_datagrams, 3);
     kit_free(kit);
 }
 
@@ -411,9 +380,9 @@ static void an_object_request_brings_info_and_all_blocks(void **state)
 
     (void)state;
     kit_nack(kit, ALICE, HD_REQUEST_OBJECT, 0, 0, 0);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "i0 0/0.0 0/0.1 0/0.2 0/1.0 0/1.1 F0/1.1");
-    assert_int_equal(statistics_of(kit).repair_info_datagrams, 1);
+    assert_int_equal(kit_statistics(kit).repair_info_datagrams, 1);
     kit_free(kit);
 }
 
@@ -424,7 +393,7 @@ static void an_info_request_brings_the_info(void **state)
     (void)state;
     kit_nack(kit, ALICE, HD_REQUEST_INFO, 0, 0, 0);
     kit_nack(kit, BOB, HD_REQUEST_INFO, 0, 0, 0);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "i0 F0/1.1");
     kit_free(kit);
 }
@@ -435,7 +404,7 @@ static void info_and_block_of_one_request_are_both_sent(void **state)
 
     (void)state;
     kit_nack(kit, ALICE, HD_REQUEST_INFO | HD_REQUEST_BLOCK, 0, 1, 0);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "i0 0/1.0 0/1.1 F0/1.1");
     kit_free(kit);
 }
@@ -448,7 +417,7 @@ static void a_range_of_segments_may_span_blocks(void **state)
     kit_nack_begin(kit, ALICE);
     kit_nack_range(kit, HD_REQUEST_SEGMENT, kit_position(kit, 0, 0, 2), kit_position(kit, 0, 3, 1));
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/0.2 0/0.3 0/1.0 0/1.1 0/1.2 0/1.3 0/2.0 0/2.1 0/2.2 0/2.3 0/3.0 0/3.1 "
                                         "F0/3.3");
     kit_free(kit);
@@ -467,7 +436,7 @@ static void a_range_of_blocks_may_span_objects(void **state)
     kit_nack_begin(kit, ALICE);
     kit_nack_range(kit, HD_REQUEST_BLOCK, kit_position(kit, 0, 1, 0), kit_position(kit, 2, 0, 0));
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/1.0 0/1.1 0/1.2 1/0.0 1/0.1 2/0.0 2/0.1 2/0.2 F2/1.2");
     kit_free(kit);
 }
@@ -484,7 +453,7 @@ static void a_range_of_objects_brings_each(void **state)
     kit_nack_begin(kit, ALICE);
     kit_nack_range(kit, HD_REQUEST_OBJECT, kit_position(kit, 1, 0, 0), kit_position(kit, 2, 0, 0));
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "1/0.0 2/0.0 F3/0.0");
     kit_free(kit);
 }
@@ -500,7 +469,7 @@ static void hostile_ranges_are_cut_to_what_was_sent(void **state)
     for (int i = 0; i < 1000; i++)
         kit_nack_range(kit, HD_REQUEST_SEGMENT, kit_position(kit, 0, 0, 0), kit_position(kit, 32767, 0xffffff, 0xff));
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/0.0 0/0.1 0/0.2 0/1.0 0/1.1 0/1.2 F0/1.2");
     kit_free(kit);
 }
@@ -526,7 +495,7 @@ static void a_nack_that_asks_again_and_again_is_not_read_to_its_end(void **state
     assert_int_equal(statistics.dropped[HERALD_NORM_DROP_LIMIT], 1);
     assert_in_range(statistics.nacked_segments, 2000, 20000);
     kit_trace(kit);
-    kit_run_for(kit, gathering_ns() + KIT_MS);
+    kit_run_for(kit, kit_gathering_ns() + KIT_MS);
     herald_norm_sender_get_statistics(kit->sender, &statistics);
     assert_int_equal(statistics.repair_source_datagrams, 2000);
     kit_free(kit);
@@ -540,7 +509,7 @@ static void a_range_may_end_one_block_too_far(void **state)
     kit_nack_begin(kit, ALICE);
     kit_nack_range(kit, HD_REQUEST_BLOCK, kit_position(kit, 0, 1, 0), kit_position(kit, 0, 2, 0));
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/1.0 0/1.1 0/1.2 F0/1.2");
     kit_free(kit);
 }
@@ -555,10 +524,10 @@ static void requests_for_what_was_never_sent_are_counted(void **state)
     kit_nack(kit, ALICE, HD_REQUEST_OBJECT, 1, 0, 0);
     kit_nack(kit, ALICE, HD_REQUEST_INFO, 0, 0, 0);
     kit_nack(kit, ALICE, 0, 0, 0, 0);
-    assert_int_equal(statistics_of(kit).dropped[HERALD_NORM_DROP_INCONSISTENT], 5);
-    kit_run_for(kit, 5 * gathering_ns());
+    assert_int_equal(kit_statistics(kit).dropped[HERALD_NORM_DROP_INCONSISTENT], 5);
+    kit_run_for(kit, 5 * kit_gathering_ns());
     assert_null(strchr(kit_trace(kit), 'Q'));
-    assert_int_equal(statistics_of(kit).repair_cycles, 0);
+    assert_int_equal(kit_statistics(kit).repair_cycles, 0);
     kit_free(kit);
 }
 
@@ -570,7 +539,7 @@ static void the_part_of_a_block_that_was_not_sent_is_not_repaired(void **state)
     kit_enqueue(kit, 64, NULL);
     assert_true(kit_poll(kit) && kit_poll(kit) && kit_poll(kit)); /* a probe and two segments */
     kit_nack(kit, ALICE, HD_REQUEST_BLOCK, 0, 0, 0);
-    kit->now_ns += gathering_ns();
+    kit->now_ns += kit_gathering_ns();
     assert_int_equal(herald_norm_sender_handle_timeout(kit->sender, kit->now_ns), 0);
     kit_drain(kit);
     assert_string_equal(kit_trace(kit), "0/0.0 0/0.1 0/0.0 0/0.1 0/0.2 0/0.3 F0/0.3");
@@ -587,7 +556,7 @@ static void without_room_for_details_whole_blocks_are_sent(void **state)
     kit = kit_sent(&config, 96, NULL);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 1);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 1, 1);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/0.1 0/1.0 0/1.1 0/1.2 F0/1.2");
     kit_free(kit);
 }
@@ -601,10 +570,10 @@ static void details_of_blocks_at_rest_are_reused(void **state)
     config.repair_blocks_max = 1;
     kit = kit_sent(&config, 96, NULL);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 1);
-    kit_run_for(kit, gathering_ns() + grtt_ns());
+    kit_run_for(kit, kit_gathering_ns() + kit_grtt_ns());
     kit_trace(kit);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 1, 1);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "0/1.1 F0/1.2");
     kit_free(kit);
 }
@@ -622,18 +591,18 @@ static void feedback_that_is_not_for_this_run_is_counted(void **state)
     hd_wire_put_nack(&kit->writer, &header, KIT_NODE, none);
     hd_wire_end_header(&kit->writer);
     kit_nack_send(kit, false);
-    assert_int_equal(statistics_of(kit).dropped[HERALD_NORM_DROP_INSTANCE], 1);
+    assert_int_equal(kit_statistics(kit).dropped[HERALD_NORM_DROP_INSTANCE], 1);
     header.instance_id = KIT_INSTANCE;
     kit->writer = hd_writer_over(kit->feedback, sizeof(kit->feedback));
     hd_wire_put_nack(&kit->writer, &header, KIT_NODE + 1, none);
     hd_wire_end_header(&kit->writer);
     kit_nack_send(kit, false);
-    assert_int_equal(statistics_of(kit).dropped[HERALD_NORM_DROP_NOT_FOR_US], 1);
+    assert_int_equal(kit_statistics(kit).dropped[HERALD_NORM_DROP_NOT_FOR_US], 1);
     kit_input(kit, kit->feedback, 7, false);
-    assert_int_equal(statistics_of(kit).dropped[HERALD_NORM_DROP_MALFORMED], 1);
+    assert_int_equal(kit_statistics(kit).dropped[HERALD_NORM_DROP_MALFORMED], 1);
     kit_input(kit, kit->packet, kit->packet_bytes, false); /* our own */
-    assert_int_equal(statistics_of(kit).dropped[HERALD_NORM_DROP_NOT_FOR_US], 2);
-    assert_int_equal(statistics_of(kit).nacks, 0);
+    assert_int_equal(kit_statistics(kit).dropped[HERALD_NORM_DROP_NOT_FOR_US], 2);
+    assert_int_equal(kit_statistics(kit).nacks, 0);
     kit_free(kit);
 }
 

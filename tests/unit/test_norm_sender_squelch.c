@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The NORM sender: what receivers ask for in vain (SQUELCH), and what it tells the group of requests (REPAIR_ADV). */
 #include "norm_kit.h"
-#include "quant.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,36 +11,6 @@
 
 enum { ALICE = 100, BOB = 101 };
 
-static uint64_t grtt_ns(void)
-{
-    return hd_rtt_decode_ns(hd_rtt_encode(10 * KIT_MS));
-}
-
-/* (K + 1) GRTT */
-static uint64_t gathering_ns(void)
-{
-    return 5 * grtt_ns();
-}
-
-/* One of `size_bytes` bytes has been sent, and the first FLUSH; the trace is empty. */
-static struct kit *kit_sent(const struct herald_norm_sender_config *config, uint64_t size_bytes, const char *info)
-{
-    struct kit *kit = kit_new(config);
-
-    kit_enqueue(kit, size_bytes, info);
-    kit_drain(kit);
-    kit_trace(kit);
-    return kit;
-}
-
-static struct herald_norm_sender_statistics statistics_of(const struct kit *kit)
-{
-    struct herald_norm_sender_statistics statistics;
-
-    herald_norm_sender_get_statistics(kit->sender, &statistics);
-    return statistics;
-}
-
 /* --- what is gone --- */
 
 static void a_sender_that_has_said_goodbye_repairs_nothing(void **state)
@@ -50,11 +19,11 @@ static void a_sender_that_has_said_goodbye_repairs_nothing(void **state)
 
     (void)state;
     herald_norm_sender_end(kit->sender, kit->now_ns);
-    kit_run_for(kit, 7 * grtt_ns());
+    kit_run_for(kit, 7 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "F0/0.3 F0/0.3 E");
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 1);
-    assert_int_equal(statistics_of(kit).dropped[HERALD_NORM_DROP_OLD], 1);
-    kit_run_for(kit, 100 * grtt_ns());
+    assert_int_equal(kit_statistics(kit).dropped[HERALD_NORM_DROP_OLD], 1);
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "E E");
     kit_free(kit);
 }
@@ -85,14 +54,14 @@ static void a_squelch_names_the_gaps_of_a_range(void **state)
     (void)state;
     for (int i = 0; i < 4; i++)
         kit_enqueue(kit, 16, NULL);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     kit_trace(kit);
     assert_int_equal(herald_norm_sender_release(kit->sender, 1, kit->now_ns), 0);
     assert_int_equal(herald_norm_sender_release(kit->sender, 2, kit->now_ns), 0);
     kit_nack_begin(kit, ALICE);
     kit_nack_range(kit, HD_REQUEST_OBJECT, kit_position(kit, 0, 0, 0), kit_position(kit, 3, 0, 0));
     kit_nack_send(kit, false);
-    kit_run_for(kit, gathering_ns());
+    kit_run_for(kit, kit_gathering_ns());
     assert_string_equal(kit_trace(kit), "Q0/0.0[1,2] 0/0.0 3/0.0 F3/0.0");
     kit_free(kit);
 }
@@ -128,12 +97,12 @@ static void squelches_are_2_grtt_apart(void **state)
     kit_trace(kit);
     for (int i = 0; i < 10; i++) {
         kit_nack(kit, ALICE, HD_REQUEST_OBJECT, 0, 0, 0);
-        kit_run_for(kit, grtt_ns() / 10);
+        kit_run_for(kit, kit_grtt_ns() / 10);
     }
-    kit_run_for(kit, 10 * grtt_ns());
+    kit_run_for(kit, 10 * kit_grtt_ns());
     assert_int_equal(kit->words, 2);
     assert_int_equal(kit->times_ns[0], start_ns);
-    assert_int_equal(kit->times_ns[1], start_ns + 2 * grtt_ns());
+    assert_int_equal(kit->times_ns[1], start_ns + 2 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "Q1/0.0 Q1/0.0");
     kit_free(kit);
 }
@@ -162,7 +131,7 @@ static void an_object_may_be_released_while_it_is_repaired(void **state)
     kit_nack_item(kit, HD_REQUEST_BLOCK, 0, 0, 0);
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 1, 0, 3);
     kit_nack_send(kit, false);
-    kit->now_ns += gathering_ns();
+    kit->now_ns += kit_gathering_ns();
     assert_int_equal(herald_norm_sender_handle_timeout(kit->sender, kit->now_ns), 0);
     kit_trace(kit);
     do {
@@ -181,9 +150,9 @@ static void a_released_object_ends_what_was_gathered_for_it(void **state)
     (void)state;
     kit_nack(kit, ALICE, HD_REQUEST_BLOCK, 0, 0, 0);
     assert_int_equal(herald_norm_sender_release(kit->sender, 0, kit->now_ns), 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "");
-    assert_int_equal(statistics_of(kit).repair_cycles, 0);
+    assert_int_equal(kit_statistics(kit).repair_cycles, 0);
     kit_free(kit);
 }
 
@@ -236,12 +205,12 @@ static void adverts_are_a_quarter_grtt_apart_and_only_for_news(void **state)
     kit_nack(kit, BOB, HD_REQUEST_SEGMENT, 0, 0, 1); /* no news */
     kit_drain(kit);
     kit_nack(kit, BOB, HD_REQUEST_SEGMENT, 0, 0, 2); /* news, but too early */
-    kit_run_for(kit, grtt_ns() / 4 - 1);
+    kit_run_for(kit, kit_grtt_ns() / 4 - 1);
     assert_string_equal(kit_trace(kit), "A");
-    kit_run_for(kit, grtt_ns());
+    kit_run_for(kit, kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "A");
     kit_nack(kit, BOB, HD_REQUEST_SEGMENT, 0, 0, 2);
-    kit_run_for(kit, grtt_ns());
+    kit_run_for(kit, kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "");
     kit_free(kit);
 }
@@ -261,14 +230,14 @@ static void adverts_leave_room_for_data(void **state)
     kit_enqueue(kit, 1024, NULL);
     kit_enqueue(kit, 1024, NULL);
     kit_run_for(kit, 600 * KIT_MS); /* the second is being sent */
-    adverts = statistics_of(kit).repair_adverts;
-    sources = statistics_of(kit).source_datagrams;
+    adverts = kit_statistics(kit).repair_adverts;
+    sources = kit_statistics(kit).source_datagrams;
     for (uint16_t i = 0; i < 30; i++) {
         kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, i / 4, i % 4);
         kit_run_for(kit, 2 * KIT_MS);
     }
-    adverts = statistics_of(kit).repair_adverts - adverts;
-    sources = statistics_of(kit).source_datagrams - sources;
+    adverts = kit_statistics(kit).repair_adverts - adverts;
+    sources = kit_statistics(kit).source_datagrams - sources;
     assert_in_range(adverts, 1, 2);
     assert_in_range(sources, 2, 4);
     kit_free(kit);
@@ -280,7 +249,7 @@ static void multicast_nacks_are_not_advertised(void **state)
 
     (void)state;
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 1);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_null(strchr(kit_trace(kit), 'A'));
     kit_free(kit);
 }

@@ -2,7 +2,6 @@
 /* The NORM sender's streams: what is sent of them, how writers are slowed down, what can be repaired. */
 #include "norm_kit.h"
 #include "norm_sender.h"
-#include "quant.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -18,11 +17,6 @@ enum {
     BLOCK = 4 * SEGMENT,
     BUFFER = 4 * BLOCK, /* blocks of the buffer */
 };
-
-static uint64_t grtt_ns(void)
-{
-    return hd_rtt_decode_ns(hd_rtt_encode(10 * KIT_MS));
-}
 
 /* A sender with a stream, object 0, of four blocks. */
 static struct kit *kit_stream(struct herald_norm_sender_config *config)
@@ -109,7 +103,7 @@ static void at_the_end_of_the_sender_nothing_stays_unsent(void **state)
     (void)state;
     assert_int_equal(write_some(kit, SEGMENT + 5, 0), SEGMENT + 5);
     herald_norm_sender_end(kit->sender, kit->now_ns);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/0.0 0/0.1 0/0.2 F0/0.2 F0/0.2 F0/0.2 E E E");
     kit_free(kit);
 }
@@ -123,7 +117,7 @@ static void a_stream_that_is_full_closes_when_there_is_room(void **state)
     assert_int_equal(herald_norm_sender_stream_close(kit->sender, 0, kit->now_ns), 0);
     kit_drain(kit);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_SENT), 0);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_non_null(strstr(kit_trace(kit), "0/4.0"));
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_SENT), 1);
     kit_free(kit);
@@ -141,7 +135,7 @@ static void the_end_of_a_stream_goes_before_that_of_the_sender(void **state)
     assert_int_equal(write_some(kit, BUFFER, 0), BUFFER);
     assert_int_equal(herald_norm_sender_stream_close(kit->sender, 0, kit->now_ns), 0);
     herald_norm_sender_end(kit->sender, kit->now_ns);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     trace = kit_trace(kit);
     assert_non_null(strstr(trace, "0/4.0"));
     assert_true(strstr(trace, "0/4.0") < strstr(trace, "E"));
@@ -159,14 +153,14 @@ static void a_writer_is_told_even_if_many_events_wait(void **state)
     assert_int_equal(write_some(kit, BUFFER, 0), BUFFER);
     kit_drain(kit);
     assert_in_range(write_some(kit, SEGMENT, 0), 0, 0);
-    kit->now_ns += 100 * grtt_ns(); /* there is room by now */
+    kit->now_ns += 100 * kit_grtt_ns(); /* there is room by now */
     event = (struct herald_norm_sender_event){ .type = HERALD_NORM_SENDER_SENT };
     while (hd_events_room(&kit->sender->events) > 0)
         hd_tx_event_push(kit->sender, &event);
     hd_tx_stream_check(kit->sender, kit->now_ns);
     while (herald_norm_sender_poll_event(kit->sender, &event) > 0)
         assert_int_equal(event.type, HERALD_NORM_SENDER_SENT);
-    kit_run_for(kit, 2 * grtt_ns());
+    kit_run_for(kit, 2 * kit_grtt_ns());
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_STREAM_WRITABLE), 1);
     kit_free(kit);
 }
@@ -196,7 +190,7 @@ static void an_open_stream_has_a_flush_of_its_own(void **state)
     (void)state;
     assert_int_equal(write_some(kit, 2 * SEGMENT, 0), 2 * SEGMENT);
     kit_enqueue(kit, 16, NULL);
-    kit_run_for(kit, 100 * grtt_ns());
+    kit_run_for(kit, 100 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/0.0 0/0.1 1/0.0 F0/0.1 F1/0.0 F0/0.1 F1/0.0 F0/0.1 F1/0.0");
     kit_free(kit);
 }
@@ -234,7 +228,7 @@ static void block_numbers_of_a_stream_wrap(void **state)
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 0xffffff, 2);
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 0, 1);
     kit_nack_send(kit, false);
-    kit_run_for(kit, 5 * grtt_ns());
+    kit_run_for(kit, 5 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/16777215.2 0/0.1 F0/0.3");
     kit_free(kit);
 }
@@ -249,7 +243,7 @@ static void a_writer_waits_until_receivers_had_time_to_ask(void **state)
     assert_int_equal(write_some(kit, BUFFER + 50, 0), BUFFER);
     kit_drain(kit);
     assert_int_equal(write_some(kit, 50, 0), 0);
-    kit_run_for(kit, 2 * 6 * grtt_ns() - KIT_MS); /* 2 (K+2) GRTT */
+    kit_run_for(kit, 2 * 6 * kit_grtt_ns() - KIT_MS); /* 2 (K+2) GRTT */
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_STREAM_WRITABLE), 0);
     kit_run_for(kit, 2 * KIT_MS);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_STREAM_WRITABLE), 1);
@@ -265,7 +259,7 @@ static void a_short_write_does_not_flush(void **state)
     assert_int_equal(write_some(kit, 5, 0), 5);
     assert_int_equal(write_some(kit, BUFFER, HERALD_NORM_STREAM_FLUSH), BUFFER - 5);
     kit_drain(kit);
-    kit_run_for(kit, 13 * grtt_ns());
+    kit_run_for(kit, 13 * kit_grtt_ns());
     kit_trace(kit);
     assert_int_equal(write_some(kit, BUFFER, HERALD_NORM_STREAM_FLUSH | HERALD_NORM_STREAM_PUSH), BUFFER);
     assert_true(kit_poll(kit));
@@ -307,14 +301,14 @@ static void a_block_that_is_asked_for_is_not_overwritten(void **state)
 
     (void)state;
     assert_int_equal(write_some(kit, BUFFER, 0), BUFFER);
-    kit_run_for(kit, 11 * grtt_ns());
+    kit_run_for(kit, 11 * kit_grtt_ns());
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 1);
-    kit_run_for(kit, 3 * grtt_ns());
+    kit_run_for(kit, 3 * kit_grtt_ns());
     assert_int_equal(write_some(kit, 50, 0), 0);
-    kit_run_for(kit, 2 * grtt_ns());
+    kit_run_for(kit, 2 * kit_grtt_ns());
     assert_non_null(strstr(kit_trace(kit), "0/0.1 F"));
     assert_int_equal(write_some(kit, 50, 0), 0); /* receivers get the same time again */
-    kit_run_for(kit, 13 * grtt_ns());
+    kit_run_for(kit, 13 * kit_grtt_ns());
     assert_int_equal(write_some(kit, 50, 0), 50);
     kit_free(kit);
 }
@@ -373,7 +367,7 @@ static void push_may_overwrite_what_is_being_repaired(void **state)
     kit_drain(kit);
     kit_nack(kit, ALICE, HD_REQUEST_BLOCK, 0, 0, 0);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 1, 4);
-    kit->now_ns += 5 * grtt_ns();
+    kit->now_ns += 5 * kit_grtt_ns();
     assert_int_equal(herald_norm_sender_handle_timeout(kit->sender, kit->now_ns), 0);
     kit_trace(kit);
     while (kit->words == 0)
@@ -395,7 +389,7 @@ static void parity_of_a_block_that_is_being_written_is_its_source(void **state)
     kit_drain(kit);
     kit_trace(kit);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 4);
-    kit_run_for(kit, 5 * grtt_ns());
+    kit_run_for(kit, 5 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/0.0 0/0.1 F0/0.1");
     kit_free(kit);
 }
@@ -422,7 +416,7 @@ static void parity_of_a_stream_covers_its_headers(void **state)
     assert_int_equal(hd_fec_encode(encoder, source, 4, 0, 1, rows, sizeof(expected)), 0);
     hd_fec_encoder_free(encoder);
     kit_nack(kit, ALICE, HD_REQUEST_SEGMENT, 0, 0, 4);
-    kit->now_ns += 5 * grtt_ns();
+    kit->now_ns += 5 * kit_grtt_ns();
     assert_int_equal(herald_norm_sender_handle_timeout(kit->sender, kit->now_ns), 0);
     do {
         assert_true(kit_poll(kit));
@@ -439,17 +433,17 @@ static void repair_goes_around_the_ring(void **state)
 
     (void)state;
     assert_int_equal(write_some(kit, BUFFER, 0), BUFFER);
-    kit_run_for(kit, 50 * grtt_ns());
+    kit_run_for(kit, 50 * kit_grtt_ns());
     for (int i = 0; i < 2; i++) {
         assert_int_equal(write_some(kit, BLOCK, 0), BLOCK);
-        kit_run_for(kit, 50 * grtt_ns());
+        kit_run_for(kit, 50 * kit_grtt_ns());
     }
     kit_trace(kit);
     kit_nack_begin(kit, ALICE); /* blocks 2 .. 5 are held; 3 and 4 lie on both sides of the ring's seam */
     kit_nack_range(kit, HD_REQUEST_BLOCK, kit_position(kit, 0, 3, 0), kit_position(kit, 0, 4, 0));
     kit_nack_item(kit, HD_REQUEST_SEGMENT, 0, 5, 1);
     kit_nack_send(kit, false);
-    kit_run_for(kit, 5 * grtt_ns());
+    kit_run_for(kit, 5 * kit_grtt_ns());
     assert_string_equal(kit_trace(kit), "0/3.0 0/3.1 0/3.2 0/3.3 0/4.0 0/4.1 0/4.2 0/4.3 0/5.1 F0/5.3");
     kit_free(kit);
 }
