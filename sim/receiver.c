@@ -171,7 +171,7 @@ static int accept_object(void *user, const struct herald_norm_offer *offer, stru
     take->bytes = 0;
     take->info_came = false;
     take->state = SIM_TAKE_OPEN;
-    *ret_sink = (struct herald_norm_sink){ take, sink_write_at, sink_read_at };
+    *ret_sink = (struct herald_norm_sink){ .user = take, .write_at = sink_write_at, .read_at = sink_read_at };
     return 0;
 }
 

@@ -70,7 +70,8 @@ struct herald_norm_datagram {
     const uint8_t *payload; /**< NULL if payload_bytes is 0 */
     size_t payload_bytes;
     bool to_group;                  /**< true: to the group; false: to `destination` (unicast feedback) */
-    struct herald_peer destination; /**< as it was given to input(); unset when to_group */
+    struct herald_peer destination; /**< of a receiver: the sender that it is for, as it was last given to input(). With
+                                         to_group only its interface matters: that is where to send by */
 };
 
 /* ------------------------------------------------------------------ objects */
@@ -93,16 +94,23 @@ struct herald_norm_source {
     const uint8_t *(*read_at)(void *user, uint64_t offset_bytes, size_t size_bytes);
 };
 
-/** Where the bytes of a FILE or DATA object go. Both functions must be set. */
+/** Where the bytes of a FILE or DATA object go. write_at must be set. None of them may call the receiver. */
 struct herald_norm_sink {
     void *user;
     /** Stores bytes, which are valid during the call. Segments come in any order; rarely one comes again
      *  (after partial_blocks_max was reached).
-     *  @return 0; -errno: the object is aborted with that error. */
+     *  @return 0; -EAGAIN: no room now, nothing of it was stored: it counts as lost (HERALD_NORM_DROP_LIMIT) and is
+     *          asked for again; another -errno: the object is aborted with that error. */
     int (*write_at)(void *user, uint64_t offset_bytes, const uint8_t *bytes, size_t size_bytes);
     /** What was written, a block at most, to repair the rest of it. Parts that were never written may hold anything.
+     *  NULL instead of a function: it cannot be read back. Then only what was lost itself is asked for, and parity
+     *  that comes is dropped (HERALD_NORM_DROP_UNSUPPORTED).
      *  @return where it is, valid until the next call on this sink; NULL: the object is aborted with -EIO. */
     const uint8_t *(*read_at)(void *user, uint64_t offset_bytes, size_t size_bytes);
+    /** NULL, or is told of blocks, which are those of RFC 5052 section 9.1, counted from 0. `is_complete`: all bytes
+     *  of the block were written; once for each, but not for those of herald_norm_receiver_mark_present(). Otherwise:
+     *  what was written of it counts for nothing, and comes again (partial_blocks_max was reached). */
+    void (*block_changed)(void *user, uint64_t block, bool is_complete);
 };
 
 /* ------------------------------------------------------------------ the sender */
@@ -322,7 +330,7 @@ enum herald_norm_sender_event_type {
     HERALD_NORM_SENDER_ACKED,           /**< node_id: has everything up to the watermark; object_id */
     HERALD_NORM_SENDER_ACKS_DONE,       /**< missing_count: how many of the list have not acknowledged; object_id */
     HERALD_NORM_SENDER_COMMAND_SENT,    /**< the command is out for the last time */
-    HERALD_NORM_SENDER_APPLICATION_ACK, /**< node_id, ack_type, ack_id, content */
+    HERALD_NORM_SENDER_APPLICATION_ACK, /**< node_id, ack_type, ack_id, content: an answer, or unasked */
     HERALD_NORM_SENDER_REQUEST_DONE,    /**< ack_type, ack_id; missing_count: how many of those asked did not answer */
     HERALD_NORM_SENDER_RATE,            /**< value: the new rate in bytes/s (AUTO and TFMCC; when it moved by 1/8) */
     HERALD_NORM_SENDER_GRTT,            /**< value: the new group round-trip time in ns, as advertised */
@@ -349,9 +357,10 @@ enum herald_norm_drop {
     HERALD_NORM_DROP_MALFORMED,    /**< no message of RFC 5740 */
     HERALD_NORM_DROP_NOT_FOR_US,   /**< another node's conversation, or our own packet */
     HERALD_NORM_DROP_INSTANCE,     /**< feedback to an earlier run of the sender */
-    HERALD_NORM_DROP_UNSUPPORTED,  /**< an FEC scheme or parameters outside what is supported or configured */
+    HERALD_NORM_DROP_UNSUPPORTED,  /**< an FEC scheme or parameters outside what is supported or configured;
+                                        parity for a sink without read_at */
     HERALD_NORM_DROP_INCONSISTENT, /**< contradicts what the sender said before, or itself */
-    HERALD_NORM_DROP_LIMIT,        /**< a limit of the config was reached */
+    HERALD_NORM_DROP_LIMIT,        /**< a limit of the config was reached, or a sink had no room (-EAGAIN) */
     HERALD_NORM_DROP_OLD,          /**< of an object or block that is done with */
     HERALD_NORM_DROP_DUPLICATE,    /**< already there */
     HERALD_NORM_DROP_UNSYNCED,     /**< data from before the point where this receiver joined */
@@ -406,6 +415,7 @@ enum herald_norm_sync {
 /** What a receiver knows of an object when it decides whether to take it. */
 struct herald_norm_offer {
     uint32_t sender_id;
+    uint16_t instance_id; /**< of the sender's run */
     uint16_t object_id;
     enum herald_norm_kind kind;
     uint64_t size_bytes; /**< of a stream: the sender's buffer */
@@ -413,7 +423,8 @@ struct herald_norm_offer {
     const uint8_t *info; /**< NULL if it was not received yet */
     uint16_t info_bytes;
     uint16_t segment_bytes;
-    uint64_t block_bytes; /**< of the largest block: what read_at() is asked for at most */
+    uint64_t block_bytes; /**< of the largest block: what read_at() is asked for at most. With the size and
+                               segment_bytes it tells all blocks */
 };
 
 /** Fill by herald_norm_receiver_config_default(), then change. Copied by _new. */
@@ -552,8 +563,9 @@ HERALD_API HERALD_CHECKED int herald_norm_receiver_stream_read(herald_norm_recei
                                                                struct herald_norm_stream_piece *ret_piece,
                                                                uint64_t now_ns);
 
-/** Answers a REQUEST event, or repeats an answer. @return 0; -ENOENT: no such sender; -EMSGSIZE; -EBUSY: one is
- *  due; -EINVAL: ack_type below 16; -EPERM: the receiver is silent. */
+/** Answers a REQUEST event, repeats an answer, or says something without being asked.
+ *  @return 0; -ENOENT: no such sender; -EMSGSIZE; -EBUSY: one is due; -EINVAL: ack_type below 16; -EPERM: the receiver
+ *          is silent. */
 HERALD_API HERALD_CHECKED int herald_norm_receiver_acknowledge(herald_norm_receiver *receiver, uint32_t sender_id,
                                                                uint8_t ack_type, uint8_t ack_id, const uint8_t *content,
                                                                size_t content_bytes, uint64_t now_ns);
@@ -561,11 +573,21 @@ HERALD_API HERALD_CHECKED int herald_norm_receiver_acknowledge(herald_norm_recei
 /** Gives an object up: no more of it is asked for or written. @return 0; -ENOENT. */
 HERALD_API int herald_norm_receiver_abort(herald_norm_receiver *receiver, uint32_t sender_id, uint16_t object_id);
 
+/**
+ * The sink of an open FILE or DATA object already holds these bytes, from an earlier run: the blocks that lie as a
+ * whole in the range are complete, and are neither asked for nor written any more. Parts of blocks at its ends do not
+ * count. An OBJECT_COMPLETE event follows when nothing else is missing. At any time without events outstanding; the
+ * best is right after the input() in which config.accept took the object and after what events that brought.
+ * @return 0; -EBUSY: events first; -ENOENT: not open (any more); -EINVAL: a stream, or a range outside the object.
+ */
+HERALD_API int herald_norm_receiver_mark_present(herald_norm_receiver *receiver, uint32_t sender_id, uint16_t object_id,
+                                                 uint64_t offset_bytes, uint64_t size_bytes, uint64_t now_ns);
+
 /** How far an object is. */
 struct herald_norm_object_status {
     enum herald_norm_kind kind;
     uint64_t size_bytes;
-    uint64_t received_bytes; /**< in the sink */
+    uint64_t received_bytes; /**< in the sink, what was marked present included */
     uint64_t blocks, complete_blocks;
     uint64_t segments_nacked; /**< asked for, each time counted */
 };

@@ -200,7 +200,7 @@ struct hd_rx_remote {
     enum hd_rx_repair_state repair_state; /* by hd_rx_repair_set_state() only */
     uint32_t index;                       /* in the receiver's remotes */
     uint32_t node_id;
-    struct herald_peer address; /* of its last packet: where unicast feedback goes */
+    struct herald_peer address; /* of its last packet: where unicast feedback goes, and by which interface all does */
 
     uint16_t instance_id;
     uint16_t former_instance_id; /* what comes late from before a restart must not look like another one, */
@@ -517,6 +517,12 @@ struct hd_rx_partial *hd_rx_partial_find(const herald_norm_receiver *receiver, c
 struct hd_rx_partial *hd_rx_partial_add(herald_norm_receiver *receiver, struct hd_rx_object *object, uint64_t block,
                                         bool may_evict);
 
+/* How many bytes of it were written to the sink of its FILE or DATA object. */
+uint64_t hd_rx_partial_written_bytes(const struct hd_rx_object *object, const struct hd_rx_partial *partial);
+
+/* Forgets parity until no more than so many symbols are left. */
+void hd_rx_partial_trim_parity(herald_norm_receiver *receiver, struct hd_rx_partial *partial, uint16_t symbols);
+
 /* Its memory is given back; so is its parity. */
 void hd_rx_partial_remove(herald_norm_receiver *receiver, struct hd_rx_partial *partial);
 
@@ -534,8 +540,18 @@ static inline uint16_t hd_rx_block_symbols(const struct hd_rx_object *object, ui
     return hd_rx_object_is_stream(object) ? object->max_symbols : hd_partition_block_symbols(&object->partition, block);
 }
 
+/* Is parity of any use? Not if a block cannot be read back to be decoded. */
+static inline bool hd_rx_object_takes_parity(const struct hd_rx_object *object)
+{
+    return object->sink.read_at || hd_rx_object_is_stream(object);
+}
+
 /* DATA of an open FILE or DATA object, which may be closed by it. @return false: it names what does not exist. */
 bool hd_rx_block_input(herald_norm_receiver *receiver, struct hd_rx_object *object, const struct hd_data *data);
+
+/* Blocks [from, limit) of an open FILE or DATA object are complete, whatever was known of them. It stays open. */
+void hd_rx_block_mark_present(herald_norm_receiver *receiver, struct hd_rx_object *object, uint64_t from,
+                              uint64_t limit);
 
 /* The kept parity of a block, as the decoder wants it. @return how many. */
 uint16_t hd_rx_block_collect_parity(const herald_norm_receiver *receiver, const struct hd_rx_partial *partial,

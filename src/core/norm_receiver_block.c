@@ -4,6 +4,8 @@
  *
  * Source symbols go straight into the sink. Parity is kept. As soon as both together are as many as the block has
  * source symbols, the block is read back, and what is missing recovered and written.
+ *
+ * A sink may have no room (-EAGAIN). The symbol is lost then, as if it had not come.
  */
 #include "norm_receiver.h"
 
@@ -18,7 +20,39 @@ static void finish(herald_norm_receiver *receiver, struct hd_rx_object *object, 
     object->complete_count++;
     if (object->first_incomplete == block)
         object->first_incomplete = hd_bits_first_clear(object->complete, block + 1, object->partition.blocks);
+    if (object->sink.block_changed)
+        object->sink.block_changed(object->sink.user, block, true);
     hd_rx_object_check_complete(receiver, object);
+}
+
+/* Where a block begins; where the object ends, for the block behind the last. */
+static uint64_t place_bytes(const struct hd_partition *partition, uint64_t block)
+{
+    return block < partition->blocks ? hd_partition_block_offset(partition, block) : partition->object_bytes;
+}
+
+/* In steps of words of the bitmaps, and of runs: an object that is resumed may have hundreds of thousands of blocks. */
+void hd_rx_block_mark_present(herald_norm_receiver *receiver, struct hd_rx_object *object, uint64_t from,
+                              uint64_t limit)
+{
+    uint64_t end;
+
+    for (uint64_t block = hd_bits_first_set(object->touched, from, limit); block < limit;
+         block = hd_bits_first_set(object->touched, block + 1, limit)) {
+        struct hd_rx_partial *partial = hd_rx_partial_find(receiver, object, block);
+
+        object->received_bytes -= hd_rx_partial_written_bytes(object, partial);
+        hd_rx_partial_remove(receiver, partial);
+    }
+    for (uint64_t block = hd_bits_first_clear(object->complete, from, limit); block < limit;
+         block = hd_bits_first_clear(object->complete, end, limit)) {
+        end = hd_bits_first_set(object->complete, block, limit);
+        object->received_bytes += place_bytes(&object->partition, end) - place_bytes(&object->partition, block);
+        object->complete_count += end - block;
+    }
+    hd_bits_set_range(object->complete, from, limit);
+    object->first_incomplete = hd_bits_first_clear(object->complete, object->first_incomplete,
+                                                   object->partition.blocks);
 }
 
 /* --- decoding --- */
@@ -60,21 +94,35 @@ static void collect_source(const herald_norm_receiver *receiver, const struct hd
     }
 }
 
-/* Hands recovered symbols to the sink. @return 0 or the sink's error */
-static int write_recovered(herald_norm_receiver *receiver, struct hd_rx_object *object, uint64_t block,
+/* A source symbol is in the sink. */
+static void count_written(herald_norm_receiver *receiver, struct hd_rx_object *object, struct hd_rx_partial *partial,
+                          uint16_t symbol, size_t size_bytes)
+{
+    object->received_bytes += size_bytes;
+    receiver->statistics.payload_bytes += size_bytes;
+    hd_bits_set(partial->received, symbol);
+    partial->source_count++;
+}
+
+/* Hands recovered symbols to the sink, which may have room for some of them only. @return 0 or the sink's error */
+static int write_recovered(herald_norm_receiver *receiver, struct hd_rx_object *object, struct hd_rx_partial *partial,
                            const struct hd_fec_lost *lost, uint16_t lost_count)
 {
     for (uint16_t i = 0; i < lost_count; i++) {
-        uint64_t offset_bytes = hd_partition_offset(&object->partition, block, lost[i].symbol);
+        uint64_t offset_bytes = hd_partition_offset(&object->partition, partial->block, lost[i].symbol);
         int r = object->sink.write_at(object->sink.user, offset_bytes, lost[i].data, lost[i].bytes);
 
+        if (r == -EAGAIN) {
+            hd_rx_drop(receiver, HERALD_NORM_DROP_LIMIT);
+            continue;
+        }
         if (r < 0)
             return r;
-        object->received_bytes += lost[i].bytes;
-        receiver->statistics.payload_bytes += lost[i].bytes;
+        count_written(receiver, object, partial, lost[i].symbol, lost[i].bytes);
+        receiver->statistics.decoded_segments++;
     }
-    receiver->statistics.decoded_segments += lost_count;
-    receiver->statistics.decoded_blocks++;
+    receiver->statistics.decoded_blocks += partial->source_count ==
+                                           hd_partition_block_symbols(&object->partition, partial->block);
     return 0;
 }
 
@@ -82,7 +130,7 @@ static int write_recovered(herald_norm_receiver *receiver, struct hd_rx_object *
  * Recovers a block that has enough, together with `last`, the parity symbol that has just come, if it is not NULL.
  * @return 0 or -errno of the sink
  */
-static int decode(herald_norm_receiver *receiver, struct hd_rx_object *object, const struct hd_rx_partial *partial,
+static int decode(herald_norm_receiver *receiver, struct hd_rx_object *object, struct hd_rx_partial *partial,
                   const struct hd_fec_parity *last)
 {
     struct hd_fec_symbol source[HD_FEC_SYMBOLS_MAX];
@@ -111,29 +159,35 @@ static int decode(herald_norm_receiver *receiver, struct hd_rx_object *object, c
     collect_source(receiver, object, partial, bytes, source, lost);
     r = hd_fec_decode(receiver->decoder, &repair);
     assert(r == 0); /* every symbol was checked when it came */
-    return write_recovered(receiver, object, partial->block, lost, repair.lost_count);
+    return write_recovered(receiver, object, partial, lost, repair.lost_count);
 }
 
-/* The block has as many symbols as it needs. */
+/*
+ * The block has as many symbols as it needs. If the sink had no room for some, so much parity is forgotten that it
+ * needs one again: that one is asked for, and with it the rest is recovered anew.
+ */
 static void complete(herald_norm_receiver *receiver, struct hd_rx_object *object, struct hd_rx_partial *partial,
                      const struct hd_fec_parity *last)
 {
+    uint16_t symbols = hd_partition_block_symbols(&object->partition, partial->block);
     int r = 0;
 
-    if (partial->source_count < hd_partition_block_symbols(&object->partition, partial->block))
+    if (partial->source_count < symbols)
         r = decode(receiver, object, partial, last);
     if (r < 0)
         hd_rx_object_abort(receiver, object, HERALD_NORM_ABORT_SINK, r);
-    else
+    else if (partial->source_count == symbols)
         finish(receiver, object, partial);
+    else
+        hd_rx_partial_trim_parity(receiver, partial, (uint16_t)(symbols - partial->source_count - 1));
 }
 
 /* --- a symbol comes --- */
 
-static struct hd_rx_partial *find_or_add(herald_norm_receiver *receiver, struct hd_rx_object *object, uint64_t block)
+/* What is remembered of a block that something has come of; `partial` if there is one already. */
+static struct hd_rx_partial *remember(herald_norm_receiver *receiver, struct hd_rx_object *object,
+                                      struct hd_rx_partial *partial, uint64_t block)
 {
-    struct hd_rx_partial *partial = hd_rx_partial_find(receiver, object, block);
-
     if (!partial)
         partial = hd_rx_partial_add(receiver, object, block, true);
     object->current = (uint32_t)(partial - receiver->pool.partials);
@@ -152,22 +206,24 @@ static bool input_source(herald_norm_receiver *receiver, struct hd_rx_object *ob
         hd_rx_drop(receiver, HERALD_NORM_DROP_INCONSISTENT);
         return false;
     }
-    partial = find_or_add(receiver, object, block);
-    if (hd_bits_test(partial->received, symbol)) {
+    partial = hd_rx_partial_find(receiver, object, block);
+    if (partial && hd_bits_test(partial->received, symbol)) {
         hd_rx_drop(receiver, HERALD_NORM_DROP_DUPLICATE);
         return true;
     }
     receiver->statistics.source_datagrams++;
     r = object->sink.write_at(object->sink.user, hd_partition_offset(&object->partition, block, symbol),
                               data->payload.at, size_bytes);
+    if (r == -EAGAIN) { /* before anything is remembered of the block: another one would have to make room for it */
+        hd_rx_drop(receiver, HERALD_NORM_DROP_LIMIT);
+        return true;
+    }
     if (r < 0) {
         hd_rx_object_abort(receiver, object, HERALD_NORM_ABORT_SINK, r);
         return true;
     }
-    object->received_bytes += size_bytes;
-    receiver->statistics.payload_bytes += size_bytes;
-    hd_bits_set(partial->received, symbol);
-    partial->source_count++;
+    partial = remember(receiver, object, partial, block);
+    count_written(receiver, object, partial, symbol, size_bytes);
     if (partial->source_count + partial->parity_count >= hd_partition_block_symbols(&object->partition, block))
         complete(receiver, object, partial, NULL);
     return true;
@@ -189,7 +245,11 @@ static bool input_parity(herald_norm_receiver *receiver, struct hd_rx_object *ob
         hd_rx_drop(receiver, HERALD_NORM_DROP_INCONSISTENT);
         return false;
     }
-    partial = find_or_add(receiver, object, block);
+    if (!hd_rx_object_takes_parity(object)) {
+        hd_rx_drop(receiver, HERALD_NORM_DROP_UNSUPPORTED);
+        return true;
+    }
+    partial = remember(receiver, object, hd_rx_partial_find(receiver, object, block), block);
     if (hd_bits_test(partial->received, symbol)) {
         hd_rx_drop(receiver, HERALD_NORM_DROP_DUPLICATE);
         return true;

@@ -138,13 +138,13 @@ static void count_nacked(const struct build *build, struct hd_rx_object *object,
 
 /* Have others asked for enough of a block that `need` of these symbols are missing of? */
 static bool is_partly_heard_enough(const struct build *build, const struct hd_rx_partial *partial,
-                                   const uint64_t missing[HD_RX_MASK_WORDS], uint16_t need, bool is_whole)
+                                   const uint64_t missing[HD_RX_MASK_WORDS], uint16_t need, bool is_parity_useful)
 {
     uint64_t coming = 0;
 
     if (!partial || partial->heard_cycle != build->remote->repair_cycle)
         return false;
-    if (is_whole)
+    if (is_parity_useful)
         coming = partial->heard_parity;
     for (int i = 0; i < HD_RX_MASK_WORDS; i++)
         coming += (uint64_t)__builtin_popcountll(partial->heard_source[i] & missing[i]);
@@ -163,11 +163,12 @@ static uint32_t parity_room(const struct build *build, const struct hd_rx_partia
 /* Which symbols to ask for so that `need` come: parity that is not here, then source symbols. */
 static void choose_symbols(const struct build *build, const struct hd_rx_object *object,
                            const struct hd_rx_partial *partial, uint64_t block,
-                           const uint64_t missing[HD_RX_MASK_WORDS], uint16_t need, bool is_whole,
+                           const uint64_t missing[HD_RX_MASK_WORDS], uint16_t need, bool is_parity_useful,
                            uint64_t ret_wanted[HD_RX_MASK_WORDS])
 {
     uint16_t symbols = hd_rx_block_symbols(object, block);
-    uint16_t limit = is_whole && !build->receiver->config.no_parity ? (uint16_t)(symbols + object->parity_symbols) : 0;
+    bool asks_for_parity = is_parity_useful && !build->receiver->config.no_parity;
+    uint16_t limit = asks_for_parity ? (uint16_t)(symbols + object->parity_symbols) : 0;
     uint32_t room = parity_room(build, partial);
 
     memset(ret_wanted, 0, HD_RX_MASK_WORDS * sizeof(*ret_wanted));
@@ -225,16 +226,17 @@ static bool put_symbols(struct build *build, struct hd_rx_object *object, uint64
 static bool put_part(struct build *build, struct hd_rx_object *object, uint64_t block, uint32_t symbols)
 {
     const struct hd_rx_partial *partial = hd_rx_partial_find(build->receiver, object, block);
-    bool is_whole = symbols >= hd_rx_block_symbols(object, block);
+    bool is_parity_useful = symbols >= hd_rx_block_symbols(object, block) && hd_rx_object_takes_parity(object);
     uint64_t missing[HD_RX_MASK_WORDS];
     uint64_t wanted[HD_RX_MASK_WORDS];
     uint16_t need = hd_rx_block_missing(object, partial, block, symbols, missing);
 
-    if (hd_rx_repair_is_block_heard(object, block) || is_partly_heard_enough(build, partial, missing, need, is_whole)) {
+    if (hd_rx_repair_is_block_heard(object, block) ||
+        is_partly_heard_enough(build, partial, missing, need, is_parity_useful)) {
         build->remote->has_covered = true;
         return true;
     }
-    choose_symbols(build, object, partial, block, missing, need, is_whole, wanted);
+    choose_symbols(build, object, partial, block, missing, need, is_parity_useful, wanted);
     return put_symbols(build, object, block, wanted);
 }
 

@@ -202,6 +202,7 @@ static int offer(herald_norm_receiver *receiver, struct hd_rx_object *object, co
     uint64_t block_bytes = (uint64_t)partition->large_symbols * partition->segment_bytes;
     struct herald_norm_offer offer = {
         .sender_id = object->remote->node_id,
+        .instance_id = object->remote->instance_id,
         .object_id = (uint16_t)object->id,
         .kind = object->kind,
         .size_bytes = object->object_bytes,
@@ -218,7 +219,7 @@ static int offer(herald_norm_receiver *receiver, struct hd_rx_object *object, co
     }
     if (receiver->config.accept(receiver->config.user, &offer, &object->sink) != 0)
         return -ENOENT;
-    return object->sink.write_at && object->sink.read_at ? 0 : -EINVAL; /* both are needed, later if not at once */
+    return object->sink.write_at ? 0 : -EINVAL;
 }
 
 /* What a new object is made of. @return 0; -EFBIG: it is too large; -ENOBUFS: not now; otherwise it is refused. */
@@ -547,6 +548,50 @@ int herald_norm_receiver_abort(herald_norm_receiver *receiver, uint32_t sender_i
     if (!hd_rx_window_holds(remote, id) || *hd_rx_window_slot(receiver, remote, id) != HD_RX_UNHEARD)
         return -ENOENT;
     hd_rx_window_end(receiver, remote, id, HD_RX_FAILED);
+    return 0;
+}
+
+/* The block that a place is in; the number of blocks if it is the end. */
+static uint64_t block_at(const struct hd_partition *partition, uint64_t offset_bytes)
+{
+    uint64_t block;
+    uint16_t symbol;
+
+    if (offset_bytes == partition->object_bytes)
+        return partition->blocks;
+    hd_partition_locate(partition, offset_bytes / partition->segment_bytes, &block, &symbol);
+    return block;
+}
+
+int herald_norm_receiver_mark_present(herald_norm_receiver *receiver, uint32_t sender_id, uint16_t object_id,
+                                      uint64_t offset_bytes, uint64_t size_bytes, uint64_t now_ns)
+{
+    struct hd_rx_remote *remote = hd_rx_remote_find(receiver, sender_id);
+    struct hd_rx_object *object;
+    uint64_t from;
+    uint64_t limit;
+
+    if (hd_events_pending(&receiver->events))
+        return -EBUSY;
+    if (!remote)
+        return -ENOENT;
+    object = hd_rx_window_open_object(receiver, remote, hd_rx_window_unwrap(remote, object_id));
+    if (!object)
+        return -ENOENT;
+    if (hd_rx_object_is_stream(object) || offset_bytes > object->object_bytes ||
+        size_bytes > object->object_bytes - offset_bytes)
+        return -EINVAL;
+    from = block_at(&object->partition, offset_bytes);
+    limit = block_at(&object->partition, offset_bytes + size_bytes);
+    if (from < limit && hd_partition_block_offset(&object->partition, from) < offset_bytes)
+        from++;
+    if (from == limit)
+        return 0;
+    hd_rx_block_mark_present(receiver, object, from, limit);
+    hd_rx_object_check_complete(receiver, object);
+    if (object->state != HD_RX_OBJECT_OPEN)
+        hd_rx_repair_check(receiver, remote, now_ns); /* an object for which there was no room may have some now */
+    hd_rx_timer_update(receiver, remote);
     return 0;
 }
 

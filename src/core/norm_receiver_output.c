@@ -185,7 +185,7 @@ int herald_norm_receiver_poll_output(herald_norm_receiver *receiver, struct hera
         assert(!writer.overflow); /* 128 bytes are enough for every header of ours */
         datagram->header_bytes = hd_writer_size(&writer);
         datagram->to_group = !receiver->config.unicast_feedback;
-        datagram->destination = datagram->to_group ? (struct herald_peer){ 0 } : remote->address;
+        datagram->destination = remote->address;
         return 1;
     }
     return 0;

@@ -102,10 +102,10 @@ static void unlink_order(struct hd_rx_pool *pool, const struct hd_rx_partial *pa
                                         : &pool->newest) = partial->order_prev;
 }
 
-/* Forgets all parity of a block. */
-static void release_parity(struct hd_rx_pool *pool, struct hd_rx_partial *partial)
+/* Forgets parity of a block, but for so many symbols. */
+static void release_parity(struct hd_rx_pool *pool, struct hd_rx_partial *partial, uint16_t keep)
 {
-    while (partial->parity_first != HD_RX_NONE) {
+    while (partial->parity_count > keep) {
         struct hd_rx_parity *parity = &pool->parity[partial->parity_first];
         uint32_t next = parity->next;
 
@@ -113,8 +113,13 @@ static void release_parity(struct hd_rx_pool *pool, struct hd_rx_partial *partia
         parity->next = pool->free_parity;
         pool->free_parity = partial->parity_first;
         partial->parity_first = next;
+        partial->parity_count--;
     }
-    partial->parity_count = 0;
+}
+
+void hd_rx_partial_trim_parity(herald_norm_receiver *receiver, struct hd_rx_partial *partial, uint16_t symbols)
+{
+    release_parity(&receiver->pool, partial, symbols);
 }
 
 void hd_rx_partial_remove(herald_norm_receiver *receiver, struct hd_rx_partial *partial)
@@ -122,7 +127,7 @@ void hd_rx_partial_remove(herald_norm_receiver *receiver, struct hd_rx_partial *
     struct hd_rx_pool *pool = &receiver->pool;
     struct hd_rx_object *object = &receiver->objects[partial->object];
 
-    release_parity(pool, partial);
+    release_parity(pool, partial, 0);
     unlink_hash(pool, partial);
     unlink_order(pool, partial);
     if (hd_rx_object_is_stream(object))
@@ -168,19 +173,30 @@ static struct hd_rx_partial *find_victim(const herald_norm_receiver *receiver, c
     return &pool->partials[pool->newest];
 }
 
+uint64_t hd_rx_partial_written_bytes(const struct hd_rx_object *object, const struct hd_rx_partial *partial)
+{
+    uint64_t symbols = hd_rx_block_symbols(object, partial->block);
+    uint64_t written_bytes = 0;
+
+    for (uint64_t i = hd_bits_first_set(partial->received, 0, symbols); i < symbols;
+         i = hd_bits_first_set(partial->received, i + 1, symbols))
+        written_bytes += hd_partition_bytes(&object->partition, partial->block, (uint16_t)i);
+    return written_bytes;
+}
+
 /* What was received of a FILE or DATA block will come again. */
 static void forget(herald_norm_receiver *receiver, struct hd_rx_partial *partial)
 {
     struct hd_rx_object *object = &receiver->objects[partial->object];
-    uint64_t symbols = hd_rx_block_symbols(object, partial->block);
+    uint64_t block = partial->block;
+    bool was_written = partial->source_count > 0; /* a stream's source symbols are kept elsewhere */
 
-    if (!hd_rx_object_is_stream(object)) {
-        for (uint64_t i = hd_bits_first_set(partial->received, 0, symbols); i < symbols;
-             i = hd_bits_first_set(partial->received, i + 1, symbols))
-            object->received_bytes -= hd_partition_bytes(&object->partition, partial->block, (uint16_t)i);
-    }
+    if (was_written)
+        object->received_bytes -= hd_rx_partial_written_bytes(object, partial);
     receiver->statistics.partial_blocks_forgotten++;
     hd_rx_partial_remove(receiver, partial);
+    if (was_written && object->sink.block_changed)
+        object->sink.block_changed(object->sink.user, block, false);
 }
 
 struct hd_rx_partial *hd_rx_partial_add(herald_norm_receiver *receiver, struct hd_rx_object *object, uint64_t block,
@@ -222,7 +238,7 @@ static bool steal_parity(struct hd_rx_pool *pool, const struct hd_rx_partial *pa
     for (uint32_t index = pool->newest; index != index_of(pool, partial); index = pool->partials[index].order_prev) {
         if (pool->partials[index].parity_count == 0)
             continue;
-        release_parity(pool, &pool->partials[index]);
+        release_parity(pool, &pool->partials[index], 0);
         return true;
     }
     return false;

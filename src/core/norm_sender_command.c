@@ -356,10 +356,10 @@ void hd_tx_on_application_ack(struct herald_norm_sender *sender, const struct hd
                                               .content = sender->event_content,
                                               .content_bytes = hd_cursor_left(&content) };
     uint32_t slot = hd_norm_nodes_find(&request->nodes, event.node_id);
+    /* One that comes after the last question is still an answer; one that nobody asked for is passed on, too. */
+    bool is_answer = event.ack_type == request->ack_type && event.ack_id == request->ack_id;
 
-    /* An answer that comes after the last question is still an answer. */
-    if (event.ack_type != request->ack_type || event.ack_id != request->ack_id ||
-        (request->has_nodes && slot == HD_NORM_NO_SLOT)) {
+    if (is_answer && request->has_nodes && slot == HD_NORM_NO_SLOT) {
         sender->statistics.dropped[HERALD_NORM_DROP_OLD]++;
         return;
     }
@@ -367,13 +367,13 @@ void hd_tx_on_application_ack(struct herald_norm_sender *sender, const struct hd
         sender->statistics.dropped[HERALD_NORM_DROP_LIMIT]++;
         return;
     }
-    if (request->has_nodes && request->nodes.slots[slot].answer == HD_NORM_ANSWER_GIVEN) {
+    if (is_answer && request->has_nodes && request->nodes.slots[slot].answer == HD_NORM_ANSWER_GIVEN) {
         sender->statistics.dropped[HERALD_NORM_DROP_DUPLICATE]++;
         return;
     }
     hd_cursor_bytes(&content, sender->event_content, event.content_bytes);
     hd_tx_event_push(sender, &event);
-    if (!request->has_nodes)
+    if (!is_answer || !request->has_nodes)
         return;
     hd_norm_nodes_set(&request->nodes, slot, HD_NORM_ANSWER_GIVEN);
     if (request->is_active && request->nodes.due_count == 0)

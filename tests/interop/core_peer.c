@@ -345,7 +345,7 @@ static int accept_object(void *user, const struct herald_norm_offer *offer, stru
     incoming->content.bytes = malloc(offer->size_bytes + 1);
     if (incoming->content.bytes == NULL)
         peer_die("no memory");
-    *ret_sink = (struct herald_norm_sink){ incoming, sink_write_at, sink_read_at };
+    *ret_sink = (struct herald_norm_sink){ .user = incoming, .write_at = sink_write_at, .read_at = sink_read_at };
     return 0;
 }
 

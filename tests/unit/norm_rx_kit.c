@@ -45,6 +45,8 @@ static int write_at(void *user, uint64_t offset_bytes, const uint8_t *bytes, siz
     rx->writes++;
     if (rx->write_result < 0)
         return rx->write_result;
+    if (rx->refuses_from_write > 0 && rx->writes >= rx->refuses_from_write)
+        return -EAGAIN;
     if (offset_bytes + size_bytes <= RX_CONTENT_BYTES - sizeof(struct owner)) /* of huge objects the rest is ignored */
         memcpy(rx->written[object_id] + offset_bytes, bytes, size_bytes);
     return 0;
@@ -59,6 +61,15 @@ static const uint8_t *read_at(void *user, uint64_t offset_bytes, size_t size_byt
     return rx->read_fails ? NULL : rx->written[object_id] + offset_bytes;
 }
 
+static void block_changed(void *user, uint64_t block, bool is_complete)
+{
+    uint16_t object_id;
+    struct rx *rx = place_of(user, &object_id);
+    size_t used = strlen(rx->blocks_told);
+
+    snprintf(rx->blocks_told + used, sizeof(rx->blocks_told) - used, "%c%u", is_complete ? '+' : '-', (unsigned)block);
+}
+
 static int take(void *user, const struct herald_norm_offer *offer, struct herald_norm_sink *ret_sink)
 {
     struct rx *rx = user;
@@ -71,7 +82,12 @@ static int take(void *user, const struct herald_norm_offer *offer, struct herald
         return rx->accept_result;
     memset(written, 0, RX_CONTENT_BYTES);
     memcpy(written + RX_CONTENT_BYTES - sizeof(owner), &owner, sizeof(owner));
-    *ret_sink = (struct herald_norm_sink){ written, write_at, read_at };
+    *ret_sink = (struct herald_norm_sink){
+        .user = written,
+        .write_at = write_at,
+        .read_at = rx->is_unreadable ? NULL : read_at,
+        .block_changed = rx->is_not_told ? NULL : block_changed,
+    };
     return 0;
 }
 

@@ -58,6 +58,10 @@ struct rx {
     int accept_result;
     int write_result;
     bool read_fails;
+    bool is_unreadable;          /* sinks have no read_at(), */
+    bool is_not_told;            /* no block_changed() */
+    uint32_t refuses_from_write; /* write_at() says -EAGAIN to this and later calls of it, counted from 1; 0: to none */
+    char blocks_told[512];       /* by block_changed(): "+3" is complete, "-3" was forgotten */
 
     struct herald_norm_receiver_event events[RX_EVENTS]; /* since the last rx_forget_events() */
     uint32_t events_count;

@@ -109,7 +109,9 @@ static int take(void *user, const struct herald_norm_offer *offer, struct herald
     assert_null(listener->content[offer->object_id]);
     listener->content[offer->object_id] = calloc(1, (size_t)offer->size_bytes + 1);
     listener->content_bytes[offer->object_id] = (size_t)offer->size_bytes;
-    *ret_sink = (struct herald_norm_sink){ listener->content[offer->object_id], write_at, read_at };
+    *ret_sink = (struct herald_norm_sink){ .user = listener->content[offer->object_id],
+                                           .write_at = write_at,
+                                           .read_at = read_at };
     return 0;
 }
 
