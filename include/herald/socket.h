@@ -45,7 +45,8 @@ struct herald_run {
     uint16_t group_port;         /**< the port it was sent to */
     int ttl;                     /**< TTL or hop limit on arrival; -1 when the kernel did not say */
     uint64_t time_ns;            /**< kernel receive time, CLOCK_REALTIME since 1970 */
-    uint32_t kernel_drops;       /**< what its socket had lost to a full buffer when it was queued (SO_RXQ_OVFL) */
+    uint32_t kernel_drops;       /**< what its socket had lost to a full buffer when it was queued (SO_RXQ_OVFL); 0
+                                        with herald_receiver_config.first_nibbles */
     bool truncated;              /**< it was longer than the buffer: the rest is lost */
 };
 
@@ -190,6 +191,14 @@ struct herald_receiver_config {
     size_t receive_buffer_bytes;   /**< per socket; 0: 4 MiB asked */
     bool keep_duplicates;          /**< deliver the copies that two interfaces on one LAN bring */
     bool no_gro;                   /**< never use UDP_GRO (for comparison) */
+    /**
+     * 0: everything is delivered. Otherwise bit n set: only datagrams whose first byte's low four bits are n are
+     * wanted (the message type of NORM, RFC 5740); others are dropped by the kernel, before they are copied, and unseen
+     * by any count. Datagrams that a kernel has joined into one packet go the way of the first of them: what is
+     * delivered may still be of another type. The kernel counts what it drops here as lost to full buffers, so such a
+     * receiver's kernel_drops are always 0.
+     */
+    uint16_t first_nibbles;
 };
 
 /** What happened to a receiver's memberships. */
@@ -219,7 +228,7 @@ struct herald_receiver_stats {
     uint64_t strays;             /**< dropped: not sent to a joined group on a joined interface */
     uint64_t truncated;          /**< delivered, but longer than the buffer */
     uint64_t kernel_drops;       /**< lost to full receive buffers, by the kernel (SO_MEMINFO); a coalesced
-                                        packet of up to 64 datagrams counts once */
+                                        packet of up to 64 datagrams counts once; 0 with first_nibbles */
     uint32_t sockets;            /**< open now */
     uint32_t memberships;        /**< (group, interface) pairs joined now */
     uint32_t interfaces;         /**< interfaces joined on now */

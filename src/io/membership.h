@@ -24,6 +24,7 @@ struct hd_socket {
     struct herald_address *sources; /* those joined; NULL for any source */
     size_t source_count;
     bool exclusive; /* bound to its group and interface by the kernel: nothing else can come in */
+    bool filtered;  /* the kernel drops what is not wanted, and counts it with what was lost */
 };
 
 /* How a receiver opens its sockets. */
@@ -31,8 +32,9 @@ struct hd_socket_plan {
     int epoll_fd; /* each socket is added to it with itself as data.ptr */
     size_t receive_buffer_bytes;
     bool gro;
-    int descriptor_max;   /* descriptors from here on are left to the rest of the process */
-    size_t granted_bytes; /* filled in: what the last socket got */
+    uint16_t first_nibbles; /* of herald_receiver_config */
+    int descriptor_max;     /* descriptors from here on are left to the rest of the process */
+    size_t granted_bytes;   /* filled in: what the last socket got */
 };
 
 /* The wants of a channel that concern an interface: `all` tells whether wants without a zone do. */
@@ -51,6 +53,9 @@ int hd_membership_join(struct hd_channel *channel, const struct herald_interface
  */
 void hd_membership_leave(const struct hd_channel *channel, uint32_t interface_index);
 void hd_membership_return(const struct hd_channel *channel, uint32_t interface_index);
+
+/* What a socket has lost to a full buffer; 0 if that cannot be told. */
+uint32_t hd_membership_drops(const struct hd_socket *socket);
 
 /* Closes the channel's sockets there (0: everywhere). @return their number; their drops are added to *drops. */
 size_t hd_membership_close(struct hd_channel *channel, uint32_t interface_index, uint64_t *drops);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver.h"
 
-#include "sockopt.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +141,7 @@ static int open_receiver(struct herald_receiver *receiver, const struct herald_r
         return r;
     }
     receiver->plan.gro = !config->no_gro;
+    receiver->plan.first_nibbles = config->first_nibbles;
     receiver->plan.receive_buffer_bytes = config->receive_buffer_bytes > 0 ? config->receive_buffer_bytes
                                                                            : RECEIVE_BUFFER_BYTES;
     r = allocate_parts(receiver, config, endpoints);
@@ -388,7 +387,7 @@ void herald_receiver_stats(herald_receiver *receiver, struct herald_receiver_sta
     for (size_t i = 0; i < receiver->channels.count; i++)
         for (const struct hd_socket *socket = receiver->channels.list[i].sockets; socket != NULL;
              socket = socket->next) {
-            stats.kernel_drops += hd_socket_drops(socket->fd);
+            stats.kernel_drops += hd_membership_drops(socket);
             stats.sockets++;
         }
     for (size_t i = 0; i < receiver->attachment_count; i++) {

@@ -3,12 +3,12 @@
 
 #include "address.h"
 #include "sockopt.h"
+#include "unicast.h"
 
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -137,107 +137,38 @@ void hd_replies_close(struct hd_replies *replies)
 }
 
 /*
- * Whether a datagram can really have come from there. A forged source of 0.0.0.0 or :: would have the answer go to
- * this host's own services, even to those that only listen on loopback.
- */
-static bool is_believable(const struct herald_peer *peer)
-{
-    enum { LOOPBACK_INDEX = 1 }; /* lo has it in every network namespace */
-    const struct herald_address unspecified = { .family = peer->address.family };
-    bool local = herald_address_equal(&peer->address, &unspecified) || hd_address_is_loopback(&peer->address);
-
-    if (peer->port == 0 || herald_address_is_multicast(&peer->address))
-        return false;
-    return !local || peer->interface_index == LOOPBACK_INDEX;
-}
-
-/* `interface_index` 0: by the routing table. */
-static int send_by(int fd, const struct herald_peer *to, uint32_t interface_index, const void *payload,
-                   size_t size_bytes)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
-        struct cmsghdr align;
-    } control = { .bytes = { 0 } };
-    struct in_pktinfo info = { .ipi_ifindex = (int)interface_index };
-    struct sockaddr_storage address;
-    struct iovec vector = { .iov_base = (void *)(uintptr_t)payload, .iov_len = size_bytes };
-    struct msghdr message = {
-        .msg_name = &address,
-        .msg_namelen = hd_sockaddr_make(&to->address, to->port, to->interface_index, &address),
-        .msg_iov = &vector,
-        .msg_iovlen = 1,
-    };
-
-    if (interface_index != 0) {
-        struct cmsghdr *cmsg;
-
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control);
-        cmsg = CMSG_FIRSTHDR(&message);
-        cmsg->cmsg_level = IPPROTO_IP;
-        cmsg->cmsg_type = IP_PKTINFO;
-        cmsg->cmsg_len = CMSG_LEN(sizeof(info));
-        memcpy(CMSG_DATA(cmsg), &info, sizeof(info));
-    }
-    return sendmsg(fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
-/*
  * The send buffer is full of answers to hosts that do not exist: forged sources, for which ARP is asked for seconds.
  * They must not keep honest ones from their answers, so these go out from a socket, and a port, of their own.
  */
-static int send_aside(const struct herald_peer *to, const void *payload, size_t size_bytes)
+static int send_aside(const struct herald_peer *to, const struct iovec *part)
 {
     int fd = open_mute_socket(to->address.family);
     int r = fd;
 
     if (fd >= 0) {
-        r = send_by(fd, to, 0, payload, size_bytes);
+        r = hd_unicast_send(fd, to, part, 1);
         close(fd);
     }
     return r;
-}
-
-static int fail_reply(const struct herald_peer *to, int code, size_t size_bytes, struct herald_error *error)
-{
-    char text[HERALD_ENDPOINT_TEXT_BYTES];
-    char address[HERALD_ADDRESS_TEXT_BYTES];
-
-    herald_peer_format(to, NULL, text, sizeof(text));
-    herald_address_format(&to->address, address, sizeof(address));
-    if (code == -EPERM) {
-        herald_error_set(error, code, "a firewall on this host forbids answering %s", text);
-        herald_error_advise(error, "nft list ruleset");
-    } else if (code == -ENETUNREACH || code == -EHOSTUNREACH) {
-        herald_error_set(error, code, "cannot answer %s: there is no route to it", text);
-        herald_error_advise(error, "ip route get %s", address);
-    } else if (code == -EMSGSIZE) {
-        herald_error_set(error, code, "cannot answer %s: %zu bytes are too many for one datagram", text, size_bytes);
-    } else {
-        herald_error_set(error, code, "cannot answer %s: %s", text, strerror(-code));
-    }
-    return code;
 }
 
 int hd_replies_send(const struct hd_replies *replies, const struct herald_peer *to, uint16_t port, const void *payload,
                     size_t size_bytes, struct herald_error *error)
 {
     const struct hd_reply_socket *from = find(replies, to->address.family, port);
-    char text[HERALD_ENDPOINT_TEXT_BYTES];
-    int r;
+    const struct iovec part = { .iov_base = (void *)(uintptr_t)payload, .iov_len = size_bytes }; /* it is only read */
+    int r = hd_unicast_check(to, error);
 
-    herald_peer_format(to, NULL, text, sizeof(text));
-    if (!is_believable(to))
-        return herald_error_set(error, -EINVAL, "did not answer %s: that source is forged", text);
-    if (from == NULL)
+    if (r < 0)
+        return r;
+    if (from == NULL) {
+        char text[HERALD_ENDPOINT_TEXT_BYTES];
+
+        herald_peer_format(to, NULL, text, sizeof(text));
         return herald_error_set(error, -EINVAL, "cannot answer %s: not a sender to one of the groups", text);
-    r = send_by(from->fd, to, 0, payload, size_bytes);
-    /* Whoever is on the same LAN can be reached without a route too: by the interface that brought the question. */
-    if ((r == -ENETUNREACH || r == -EHOSTUNREACH) && to->address.family == HERALD_FAMILY_IPV4 &&
-        to->interface_index != 0)
-        r = send_by(from->fd, to, to->interface_index, payload, size_bytes);
+    }
+    r = hd_unicast_send(from->fd, to, &part, 1);
     if (r == -EAGAIN)
-        r = send_aside(to, payload, size_bytes);
-    return r < 0 ? fail_reply(to, r, size_bytes, error) : 0;
+        r = send_aside(to, &part);
+    return r < 0 ? hd_unicast_fail(to, r, size_bytes, error) : 0;
 }

@@ -8,8 +8,10 @@
 #include <herald/socket.h>
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 enum {
+    HD_SENDER_PARTS_MAX = 2 * HERALD_RUN_SEGMENTS_MAX, /* a header and a payload for each datagram of a run */
     HD_IPV4_UDP_HEADER_BYTES = 20 + 8,
     HD_IPV6_UDP_HEADER_BYTES = 40 + 8,
 };
@@ -35,6 +37,23 @@ struct herald_sender {
  * 0 if none was sent.
  */
 uint64_t hd_sender_called_ns(const herald_sender *sender);
+
+/*
+ * Sends a run that lies in pieces: at most HD_SENDER_PARTS_MAX parts, one behind the other, are `size_bytes` together.
+ * Otherwise as herald_sender_send_run(), which it is the general form of.
+ */
+HERALD_CHECKED int hd_sender_send_parts(herald_sender *sender, const struct iovec *parts, size_t part_count,
+                                        size_t size_bytes, size_t segment_bytes, struct herald_error *error);
+
+/*
+ * Sends one datagram by unicast, from the same port: to somebody who was heard. Neither interface nor TTL of the
+ * multicast concern it: it goes where the routes lead, with the system's TTL.
+ *
+ * @return 0; -EINVAL for a source that nobody can have; -EAFNOSUPPORT for one of the other family; -EAGAIN when the
+ *         send buffer is full; -EMSGSIZE, -EPERM, -ENETUNREACH, ...; *error is filled.
+ */
+HERALD_CHECKED int hd_sender_send_to(herald_sender *sender, const struct herald_peer *to, const struct iovec *parts,
+                                     size_t part_count, struct herald_error *error);
 
 /* Asks the kernel anew how large an unfragmented datagram to the group may be: MTUs change. */
 void hd_sender_refresh_payload_max(herald_sender *sender);

@@ -2,6 +2,7 @@
 #include "sockopt.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -64,6 +65,26 @@ int hd_socket_want_facts(int fd, enum herald_family family, bool gro)
     if (gro)
         (void)hd_socket_set_int(fd, IPPROTO_UDP, UDP_GRO, 1); /* before Linux 5.0: one datagram at a time */
     return 0;
+}
+
+int hd_socket_filter_first_nibbles(int fd, uint16_t nibbles)
+{
+    enum { UDP_HEADER_BYTES = 8 }; /* what a UDP socket's filter sees begins with it */
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, UDP_HEADER_BYTES), /* an empty datagram ends here, and is dropped */
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x0f),
+        BPF_STMT(BPF_MISC | BPF_TAX, 0),
+        BPF_STMT(BPF_LD | BPF_IMM, nibbles),
+        BPF_STMT(BPF_ALU | BPF_RSH | BPF_X, 0),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX), /* all of it */
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    const struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+        return -errno;
+    return hd_socket_set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 0);
 }
 
 uint32_t hd_socket_drops(int fd)

@@ -19,6 +19,12 @@ size_t hd_socket_ask_buffer(int fd, int name, size_t asked_bytes);
 /* Has the kernel tell destination, interface, TTL, time and drops of each packet; coalesce if `gro`. */
 int hd_socket_want_facts(int fd, enum herald_family family, bool gro);
 
+/*
+ * Has the kernel drop every datagram whose first byte's low four bits are not among those of the mask. From then on
+ * the socket's own count of drops means nothing, for these are in it. @return 0; -errno.
+ */
+int hd_socket_filter_first_nibbles(int fd, uint16_t nibbles);
+
 /* How many packets the socket has dropped so far (SO_MEMINFO): also those after which nothing was queued any more. */
 uint32_t hd_socket_drops(int fd);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending: single datagrams with their transmit times, runs of datagrams, and what the kernel's refusals mean. */
 #include "sender.h"
+#include "unicast.h"
 
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -145,26 +146,57 @@ void hd_sender_clear_timestamps(herald_sender *sender)
     read_transmit_time(sender, true);
 }
 
+/* What is still to be sent of a run that lies in pieces: it begins `offset_bytes` into the first of the parts. */
+struct rest {
+    const struct iovec *parts;
+    size_t offset_bytes;
+    size_t size_bytes;
+};
+
+/* Goes on by what was sent. */
+static void rest_advance(struct rest *rest, size_t size_bytes)
+{
+    rest->size_bytes -= size_bytes;
+    rest->offset_bytes += size_bytes;
+    while (rest->offset_bytes > 0 && rest->offset_bytes >= rest->parts->iov_len) {
+        rest->offset_bytes -= rest->parts->iov_len;
+        rest->parts++;
+    }
+}
+
 /* A message to the group with one control message of one small value. */
 struct outgoing {
     struct msghdr header;
-    struct iovec vector;
+    struct iovec vectors[HD_SENDER_PARTS_MAX];
     union {
         char bytes[CMSG_SPACE(sizeof(uint32_t))];
         struct cmsghdr align;
     } control;
 };
 
-static void outgoing_init(struct outgoing *out, struct herald_sender *sender, const void *payload, size_t size_bytes)
+/* Of the first `size_bytes` of what is to be sent. */
+static void outgoing_init(struct outgoing *out, struct herald_sender *sender, const struct rest *rest,
+                          size_t size_bytes)
 {
-    out->vector.iov_base = (void *)(uintptr_t)payload; /* sendmsg() does not write to it */
-    out->vector.iov_len = size_bytes;
+    size_t offset_bytes = rest->offset_bytes;
+
     out->header = (struct msghdr){
         .msg_name = &sender->to,
         .msg_namelen = sender->to_length,
-        .msg_iov = &out->vector,
-        .msg_iovlen = 1,
+        .msg_iov = out->vectors,
     };
+    for (const struct iovec *part = rest->parts; size_bytes > 0; part++) {
+        size_t left_bytes = part->iov_len - offset_bytes;
+        size_t taken_bytes = left_bytes < size_bytes ? left_bytes : size_bytes;
+
+        if (taken_bytes > 0)
+            out->vectors[out->header.msg_iovlen++] = (struct iovec){
+                .iov_base = (uint8_t *)part->iov_base + offset_bytes,
+                .iov_len = taken_bytes,
+            };
+        size_bytes -= taken_bytes;
+        offset_bytes = 0;
+    }
 }
 
 static void outgoing_control(struct outgoing *out, int level, int type, const void *value, size_t value_bytes)
@@ -193,12 +225,14 @@ static bool fits(struct herald_sender *sender, size_t size_bytes)
 int herald_sender_send(herald_sender *sender, const void *payload, size_t size_bytes, struct herald_error *error)
 {
     const uint32_t stamp = SOF_TIMESTAMPING_TX_SOFTWARE;
+    const struct iovec part = { .iov_base = (void *)(uintptr_t)payload, .iov_len = size_bytes }; /* it is only read */
+    const struct rest rest = { .parts = &part, .size_bytes = size_bytes };
     struct outgoing out;
     ssize_t n;
 
     if (!fits(sender, size_bytes))
         return fail_too_large(sender, size_bytes, error);
-    outgoing_init(&out, sender, payload, size_bytes);
+    outgoing_init(&out, sender, &rest, size_bytes);
     outgoing_control(&out, SOL_SOCKET, SO_TIMESTAMPING, &stamp, sizeof(stamp));
     read_transmit_time(sender, false); /* of the last one, if nobody has: left alone they would crowd out answers */
     sender->called_ns = realtime_ns();
@@ -216,14 +250,13 @@ int herald_sender_send(herald_sender *sender, const void *payload, size_t size_b
     return 0;
 }
 
-static ssize_t send_segments(struct herald_sender *sender, const uint8_t *payload, size_t size_bytes,
-                             size_t segment_bytes)
+static ssize_t send_segments(struct herald_sender *sender, const struct rest *rest, size_t segment_bytes)
 {
     const uint16_t segment = (uint16_t)segment_bytes; /* 16 bits, or the kernel refuses it */
     size_t max_bytes = sender->udp_max_bytes / segment_bytes * segment_bytes;
     struct outgoing out;
 
-    outgoing_init(&out, sender, payload, size_bytes < max_bytes ? size_bytes : max_bytes);
+    outgoing_init(&out, sender, rest, rest->size_bytes < max_bytes ? rest->size_bytes : max_bytes);
     outgoing_control(&out, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
     sender->stats.calls++;
     return send_message(sender, &out.header);
@@ -236,23 +269,23 @@ static bool refuses_segments(ssize_t result)
 }
 
 /* Sends as much of a run as one call takes. @return the bytes sent or -errno. */
-static ssize_t send_part(struct herald_sender *sender, const uint8_t *payload, size_t size_bytes, size_t segment_bytes)
+static ssize_t send_part(struct herald_sender *sender, const struct rest *rest, size_t segment_bytes)
 {
-    bool worth_it = size_bytes > segment_bytes && segment_bytes <= sender->facts.payload_max_bytes &&
+    bool worth_it = rest->size_bytes > segment_bytes && segment_bytes <= sender->facts.payload_max_bytes &&
                     2 * segment_bytes <= sender->udp_max_bytes;
     ssize_t refusal = 0;
     struct outgoing out;
     ssize_t n;
 
     if (sender->gso_allowed && worth_it) {
-        n = send_segments(sender, payload, size_bytes, segment_bytes);
+        n = send_segments(sender, rest, segment_bytes);
         if (n >= 0)
             sender->stats.gso = true;
         if (!refuses_segments(n))
             return n;
         refusal = n;
     }
-    outgoing_init(&out, sender, payload, size_bytes < segment_bytes ? size_bytes : segment_bytes);
+    outgoing_init(&out, sender, rest, rest->size_bytes < segment_bytes ? rest->size_bytes : segment_bytes);
     sender->stats.calls++;
     n = send_message(sender, &out.header);
     if (refusal < 0 && n >= 0)
@@ -260,11 +293,9 @@ static ssize_t send_part(struct herald_sender *sender, const uint8_t *payload, s
     return n;
 }
 
-int herald_sender_send_run(herald_sender *sender, const void *payload, size_t size_bytes, size_t segment_bytes,
-                           struct herald_error *error)
+static int send_run(struct herald_sender *sender, struct rest *rest, size_t segment_bytes, struct herald_error *error)
 {
-    const uint8_t *bytes = payload;
-    size_t sent_bytes = 0;
+    size_t size_bytes = rest->size_bytes;
     size_t datagrams = 0;
 
     if (segment_bytes == 0 || size_bytes == 0 || size_bytes > segment_bytes * HERALD_RUN_SEGMENTS_MAX)
@@ -272,19 +303,65 @@ int herald_sender_send_run(herald_sender *sender, const void *payload, size_t si
     if (!fits(sender, segment_bytes))
         return fail_too_large(sender, segment_bytes, error);
     sender->stats.gso = false;
-    while (sent_bytes < size_bytes) {
-        ssize_t n = send_part(sender, bytes + sent_bytes, size_bytes - sent_bytes, segment_bytes);
+    while (rest->size_bytes > 0) {
+        ssize_t n = send_part(sender, rest, segment_bytes);
 
         if (n < 0 && datagrams == 0)
             return fail_send(sender, segment_bytes, (int)n, error);
         if (n < 0)
             break; /* what has gone out counts; the next call meets the same error again */
-        sent_bytes += (size_t)n;
+        rest_advance(rest, (size_t)n);
         datagrams += ((size_t)n + segment_bytes - 1) / segment_bytes;
     }
     sender->stats.datagrams += datagrams;
-    sender->stats.bytes += sent_bytes;
+    sender->stats.bytes += size_bytes - rest->size_bytes;
     return (int)datagrams;
+}
+
+int herald_sender_send_run(herald_sender *sender, const void *payload, size_t size_bytes, size_t segment_bytes,
+                           struct herald_error *error)
+{
+    const struct iovec part = { .iov_base = (void *)(uintptr_t)payload, .iov_len = size_bytes }; /* it is only read */
+    struct rest rest = { .parts = &part, .size_bytes = size_bytes };
+
+    return send_run(sender, &rest, segment_bytes, error);
+}
+
+static size_t count_bytes(const struct iovec *parts, size_t part_count)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < part_count; i++)
+        bytes += parts[i].iov_len;
+    return bytes;
+}
+
+int hd_sender_send_parts(herald_sender *sender, const struct iovec *parts, size_t part_count, size_t size_bytes,
+                         size_t segment_bytes, struct herald_error *error)
+{
+    struct rest rest = { .parts = parts, .size_bytes = size_bytes };
+
+    if (part_count > HD_SENDER_PARTS_MAX || count_bytes(parts, part_count) != size_bytes)
+        return herald_error_set(error, -EINVAL, "%zu parts do not make a run of %zu bytes", part_count, size_bytes);
+    return send_run(sender, &rest, segment_bytes, error);
+}
+
+int hd_sender_send_to(herald_sender *sender, const struct herald_peer *to, const struct iovec *parts, size_t part_count,
+                      struct herald_error *error)
+{
+    size_t size_bytes = count_bytes(parts, part_count);
+    int r = hd_unicast_check(to, error);
+
+    if (r < 0)
+        return r;
+    sender->stats.calls++;
+    r = to->address.family == sender->endpoint.group.family ? hd_unicast_send(sender->fd, to, parts, part_count)
+                                                            : -EAFNOSUPPORT;
+    if (r < 0)
+        return hd_unicast_fail(to, r, size_bytes, error);
+    sender->stats.datagrams++;
+    sender->stats.bytes += size_bytes;
+    return 0;
 }
 
 uint64_t herald_sender_sent_time_ns(herald_sender *sender)

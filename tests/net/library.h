@@ -141,4 +141,15 @@ static inline void wait_event(herald_receiver *receiver, enum herald_receiver_ev
     } while (true);
 }
 
+/* Whether this kernel has UDP_GRO (Linux 5.0). */
+static inline bool kernel_coalesces(void)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+    bool works = setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0;
+
+    close(fd);
+    return works;
+}
+
 #endif

@@ -96,17 +96,6 @@ static void fill_segments(uint8_t *payload, size_t size)
         payload[i] = (uint8_t)(i / SEGMENT * 7 + i % SEGMENT);
 }
 
-/* Whether this kernel has UDP_GRO (Linux 5.0). */
-static bool kernel_coalesces(void)
-{
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    int on = 1;
-    bool works = setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0;
-
-    close(fd);
-    return works;
-}
-
 /* Sends one run of 63 whole datagrams and a short one and takes it in, by whatever means. */
 static void pass_run(bool no_gso, bool no_gro)
 {
