@@ -8,6 +8,7 @@
 #include <herald/error.h>
 #include <herald/interface.h>
 #include <herald/norm.h>
+#include <herald/session.h>
 #include <herald/socket.h>
 #include <herald/types.h>
 

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/* Who receives a delivery, and how far they are. */
+#include "delivery.h"
+
+#include "cursor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+    STRANGER_MESSAGES = 3, /* after which a node that never answered a question counts as a recipient */
+    TYPE_NACK = 4,
+    TYPE_ACK = 5,
+    FEEDBACK_HEADER_BYTES = 14, /* up to and including the instance */
+};
+
+static struct hd_recipient *add(herald_delivery *delivery)
+{
+    struct hd_recipient *recipient;
+
+    if (delivery->people_count == delivery->config.receivers_max)
+        return NULL;
+    recipient = &delivery->people[delivery->people_count++];
+    *recipient = (struct hd_recipient){ .facts.state = HERALD_RECIPIENT_EXPECTED };
+    recipient->progress_ns = recipient->facts.heard_ns = delivery->now_ns;
+    return recipient;
+}
+
+int hd_people_init(herald_delivery *delivery, const struct herald_delivery_config *config)
+{
+    if (config->expected_count > delivery->config.receivers_max)
+        return -E2BIG;
+    delivery->people = calloc(delivery->config.receivers_max, sizeof(*delivery->people));
+    if (delivery->people == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < config->expected_count; i++) {
+        const struct herald_expected *expected = &config->expected[i];
+        struct herald_recipient *facts = &add(delivery)->facts;
+
+        facts->is_expected = true;
+        facts->node_id = expected->node_id;
+        facts->address.address = expected->address;
+        if (expected->host != NULL)
+            strncpy(facts->host, expected->host, sizeof(facts->host) - 1);
+    }
+    return 0;
+}
+
+struct hd_recipient *hd_people_find(herald_delivery *delivery, uint32_t node_id)
+{
+    for (uint32_t i = 0; i < delivery->people_count; i++)
+        if (delivery->people[i].facts.node_id == node_id)
+            return &delivery->people[i];
+    return NULL;
+}
+
+/* "alpha" is "alpha.example.org", but not the other way round. */
+static bool is_same_host(const char *expected, const char *told)
+{
+    size_t length = strlen(expected);
+
+    return strncasecmp(expected, told, length) == 0 && (told[length] == '\0' || told[length] == '.');
+}
+
+/* An expected one who is now here. */
+static struct hd_recipient *find_expected(herald_delivery *delivery, const char *host,
+                                          const struct herald_address *address)
+{
+    for (uint32_t i = 0; i < delivery->people_count; i++) {
+        struct hd_recipient *recipient = &delivery->people[i];
+        const struct herald_recipient *facts = &recipient->facts;
+
+        if (facts->node_id != 0 || !facts->is_expected)
+            continue;
+        if (facts->host[0] != '\0' ? is_same_host(facts->host, host)
+                                   : herald_address_equal(&facts->address.address, address))
+            return recipient;
+    }
+    return NULL;
+}
+
+bool hd_recipient_has_all(const struct hd_recipient *recipient)
+{
+    return recipient->facts.state == HERALD_RECIPIENT_COMPLETE || recipient->facts.state == HERALD_RECIPIENT_CONFIRMED;
+}
+
+bool hd_recipient_is_final(const struct hd_recipient *recipient)
+{
+    switch (recipient->facts.state) {
+    case HERALD_RECIPIENT_EXPECTED:
+        return recipient->facts.node_id == 0;
+    case HERALD_RECIPIENT_HERE:
+    case HERALD_RECIPIENT_RECEIVING:
+        return false;
+    case HERALD_RECIPIENT_COMPLETE:
+    case HERALD_RECIPIENT_CONFIRMED:
+    case HERALD_RECIPIENT_FAILED:
+    case HERALD_RECIPIENT_BEHIND:
+    case HERALD_RECIPIENT_VANISHED:
+        break;
+    }
+    return true;
+}
+
+void hd_people_set_state(herald_delivery *delivery, struct hd_recipient *recipient, enum herald_recipient_state state)
+{
+    struct herald_recipient *facts = &recipient->facts;
+    struct herald_delivery_event event = { .kind = HERALD_DELIVERY_RECIPIENT, .recipient = facts };
+
+    if (facts->state == state && recipient->is_told)
+        return;
+    facts->state = state;
+    if (hd_recipient_has_all(recipient) && facts->duration_ns == 0 && delivery->begin_ns != 0)
+        facts->duration_ns = delivery->now_ns - delivery->begin_ns;
+    recipient->is_told = true;
+    hd_delivery_tell(delivery, &event);
+}
+
+/* ---- heard ----------------------------------------------------------------------------------- */
+
+/* One who says nothing of itself, and yet takes part: not herald. */
+static void meet_stranger(herald_delivery *delivery, struct hd_recipient *recipient)
+{
+    if (recipient->facts.state == HERALD_RECIPIENT_EXPECTED && !recipient->facts.is_herald &&
+        (recipient->facts.is_expected || ++recipient->messages >= STRANGER_MESSAGES)) {
+        delivery->someone_new = true;
+        delivery->new_ns = delivery->now_ns;
+        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_HERE);
+    }
+}
+
+bool hd_people_on_packet(herald_delivery *delivery, const struct herald_peer *from, const uint8_t *packet,
+                         size_t packet_bytes)
+{
+    uint8_t type = packet_bytes >= FEEDBACK_HEADER_BYTES ? packet[0] & 0x0f : 0;
+    struct hd_recipient *recipient;
+    uint32_t node_id;
+
+    if ((type != TYPE_NACK && type != TYPE_ACK) || hd_load_u32(packet + 8) != delivery->norm_config.node_id)
+        return true; /* the transport will count it */
+    node_id = hd_load_u32(packet + 4);
+    if (hd_load_u16(packet + 12) != delivery->norm_config.instance_id && hd_load_u16(packet + 12) != 0)
+        return true;
+    if (node_id == HERALD_NORM_NODE_NONE || node_id == HERALD_NORM_NODE_ANY || node_id == delivery->norm_config.node_id)
+        return true;
+    recipient = hd_people_find(delivery, node_id);
+    if (recipient == NULL) {
+        recipient = add(delivery);
+        if (recipient == NULL)
+            return true;
+        recipient->facts.node_id = node_id;
+    }
+    if (recipient->is_ignored)
+        return false;
+    recipient->facts.address = *from;
+    recipient->facts.heard_ns = delivery->now_ns;
+    meet_stranger(delivery, recipient);
+    return true;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void copy_text(char *ret_text, size_t size_bytes, const struct hd_text *text)
+{
+    size_t length = text->size_bytes < size_bytes - 1 ? text->size_bytes : size_bytes - 1;
+
+    memcpy(ret_text, text->at, length);
+    ret_text[length] = '\0';
+}
+
+/* The expected one of that name takes over what was heard under the node id. */
+static struct hd_recipient *recognise(herald_delivery *delivery, struct hd_recipient *recipient, const char *host)
+{
+    struct hd_recipient *expected = find_expected(delivery, host, &recipient->facts.address.address);
+    struct hd_recipient *last = &delivery->people[delivery->people_count - 1];
+
+    if (expected == NULL)
+        return recipient;
+    expected->facts.node_id = recipient->facts.node_id;
+    expected->facts.address = recipient->facts.address;
+    expected->facts.heard_ns = recipient->facts.heard_ns;
+    expected->messages = recipient->messages;
+    if (recipient->is_told) /* a stranger so far, that the watermark's list may have */
+        return expected;
+    *recipient = *last;
+    delivery->people_count--;
+    return expected == last ? recipient : expected;
+}
+
+static struct hd_recipient *on_here(herald_delivery *delivery, struct hd_recipient *recipient,
+                                    const struct hd_answer *answer)
+{
+    char host[HERALD_HOST_NAME_BYTES];
+
+    if (recipient->facts.is_herald)
+        return recipient;
+    copy_text(host, sizeof(host), &answer->host);
+    if (!recipient->facts.is_expected)
+        recipient = recognise(delivery, recipient, host);
+    memcpy(recipient->facts.host, host, sizeof(host));
+    recipient->facts.is_herald = true;
+    recipient->progress_ns = delivery->now_ns;
+    delivery->someone_new = true;
+    delivery->new_ns = delivery->now_ns;
+    recipient->is_told = false;
+    hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_HERE);
+    return recipient;
+}
+
+static uint32_t count_ranges(const herald_delivery *delivery, const struct hd_answer *answer)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < answer->missing_count; i++)
+        for (uint32_t index = answer->missing[i].first;
+             index <= answer->missing[i].last && index < hd_tree_count(delivery->tree); index++)
+            count += !(delivery->void_entries[index / 64] >> index % 64 & 1);
+    return count;
+}
+
+/* Those that it is still being repaired are left to the transport, unless it gets nowhere with them. */
+static void send_missing(herald_delivery *delivery, struct hd_recipient *recipient, const struct hd_answer *answer)
+{
+    const uint64_t patience_ns = UINT64_C(1000000000);
+    uint32_t count = count_ranges(delivery, answer);
+    bool is_stuck;
+
+    if (count != recipient->missing_count || recipient->progress_ns == delivery->now_ns)
+        recipient->missing_same_ns = delivery->now_ns;
+    recipient->missing_count = count;
+    is_stuck = delivery->now_ns - recipient->missing_same_ns >= patience_ns;
+    if (is_stuck)
+        recipient->missing_same_ns = delivery->now_ns;
+    if (delivery->phase == HERALD_DELIVERY_RECEIPTS || delivery->phase == HERALD_DELIVERY_SERVING)
+        for (size_t i = 0; i < answer->missing_count; i++)
+            hd_delivery_send_again(delivery, answer->missing[i].first, answer->missing[i].last, is_stuck);
+}
+
+static void on_status(herald_delivery *delivery, struct hd_recipient *recipient, const struct hd_answer *answer)
+{
+    struct herald_recipient *facts = &recipient->facts;
+    uint32_t entries = hd_tree_count(delivery->tree);
+
+    if (answer->received_bytes > facts->bytes || answer->complete_count > facts->objects)
+        recipient->progress_ns = delivery->now_ns;
+    facts->bytes = answer->received_bytes;
+    facts->objects = answer->complete_count;
+    facts->failed_objects = answer->failed_count;
+    facts->repaired_segments = answer->repaired_segments;
+    if (answer->reason.size_bytes > 0)
+        copy_text(facts->reason, sizeof(facts->reason), &answer->reason);
+    if (hd_recipient_is_final(recipient))
+        return;
+    send_missing(delivery, recipient, answer);
+    /* What a receiver says counts once everything is out: before, it does not know how much there is. */
+    if (delivery->phase < HERALD_DELIVERY_RECEIPTS || answer->state == HD_STATE_RECEIVING) {
+        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_RECEIVING);
+    } else if (answer->state == HD_STATE_COMPLETE && answer->complete_count + delivery->void_count >= entries) {
+        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_COMPLETE);
+    } else if (answer->state == HD_STATE_ENDED) {
+        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_FAILED);
+    }
+}
+
+void hd_people_on_answer(herald_delivery *delivery, uint32_t node_id, const uint8_t *content, size_t content_bytes)
+{
+    struct hd_recipient *recipient = hd_people_find(delivery, node_id);
+    struct hd_answer answer;
+
+    if (recipient == NULL || recipient->is_ignored || hd_answer_decode(content, content_bytes, &answer) < 0)
+        return;
+    /* A host may answer before it has heard which delivery this is, but not for another. */
+    if (answer.delivery_id != delivery->delivery_id && answer.delivery_id != 0)
+        return;
+    recipient = on_here(delivery, recipient, &answer);
+    if (answer.kind == HD_ANSWER_STATUS)
+        on_status(delivery, recipient, &answer);
+}
+
+void hd_people_on_acked(herald_delivery *delivery, uint32_t node_id)
+{
+    struct hd_recipient *recipient = hd_people_find(delivery, node_id);
+
+    if (recipient != NULL && !recipient->facts.is_herald && !hd_recipient_is_final(recipient)) {
+        recipient->facts.bytes = delivery->tree_bytes + delivery->stream.written_bytes;
+        recipient->facts.objects = hd_tree_count(delivery->tree);
+        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_CONFIRMED);
+    }
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+static void tick_one(herald_delivery *delivery, struct hd_recipient *recipient)
+{
+    const struct herald_delivery_config *config = &delivery->config;
+    uint64_t now_ns = delivery->now_ns;
+
+    if (recipient->facts.node_id == 0 || hd_recipient_is_final(recipient))
+        return;
+    if (now_ns - recipient->facts.heard_ns > config->give_up_ns) {
+        /* A node id of which never anything was heard but a packet or two is nobody. */
+        if (recipient->is_told || recipient->facts.is_expected)
+            hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_VANISHED);
+    } else if (config->laggard_drop_ns != 0 && delivery->begin_ns != 0 && recipient->facts.is_herald &&
+               now_ns - recipient->progress_ns > config->laggard_drop_ns) {
+        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_BEHIND);
+        recipient->is_ignored = recipient->is_dismissal_due = true;
+        delivery->dismiss_count++;
+    } else {
+        return;
+    }
+    if (recipient->is_listed &&
+        herald_norm_sender_remove_ack_node(delivery->norm, recipient->facts.node_id, now_ns) == 0)
+        delivery->listed_count--;
+    recipient->is_listed = false;
+}
+
+/* One that was heard; and a node id that was expected, which need not say anything before data comes. */
+static bool is_here(const struct hd_recipient *recipient)
+{
+    return recipient->facts.state != HERALD_RECIPIENT_EXPECTED ||
+           (recipient->facts.is_expected && recipient->facts.node_id != 0);
+}
+
+void hd_people_tick(herald_delivery *delivery)
+{
+    for (uint32_t i = 0; i < delivery->people_count; i++) {
+        struct hd_recipient *recipient = &delivery->people[i];
+        struct herald_recipient *facts = &recipient->facts;
+
+        if (facts->node_id != 0 && is_here(recipient) && !facts->is_herald && !recipient->is_listed &&
+            !hd_recipient_is_final(recipient)) {
+            recipient->is_listed = herald_norm_sender_add_ack_node(delivery->norm, facts->node_id) == 0;
+            delivery->listed_count += recipient->is_listed;
+        }
+        if (recipient->is_listed && facts->is_herald) { /* it turned out to be herald: its receipt tells more */
+            (void)herald_norm_sender_remove_ack_node(delivery->norm, facts->node_id, delivery->now_ns);
+            recipient->is_listed = false;
+            delivery->listed_count--;
+        }
+        tick_one(delivery, recipient);
+    }
+}
+
+bool hd_people_are_here(const herald_delivery *delivery)
+{
+    uint32_t here = 0;
+
+    for (uint32_t i = 0; i < delivery->people_count; i++) {
+        const struct hd_recipient *recipient = &delivery->people[i];
+
+        if (recipient->facts.is_expected && !is_here(recipient))
+            return false;
+        here += is_here(recipient);
+    }
+    return here > 0 && here >= delivery->config.expect_count;
+}
+
+/* Those who count: all that were expected, or answered. */
+static bool counts(const struct hd_recipient *recipient)
+{
+    return recipient->facts.is_expected || recipient->facts.state != HERALD_RECIPIENT_EXPECTED;
+}
+
+uint32_t hd_people_missing(const herald_delivery *delivery)
+{
+    uint32_t missing = 0;
+    uint32_t all = 0;
+
+    for (uint32_t i = 0; i < delivery->people_count; i++)
+        if (counts(&delivery->people[i])) {
+            all++;
+            missing += !hd_recipient_has_all(&delivery->people[i]);
+        }
+    return missing + (delivery->config.expect_count > all ? delivery->config.expect_count - all : 0);
+}
+
+uint64_t hd_people_least_bytes(const herald_delivery *delivery)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (uint32_t i = 0; i < delivery->people_count; i++) {
+        const struct hd_recipient *recipient = &delivery->people[i];
+
+        if (recipient->facts.is_herald && !hd_recipient_is_final(recipient) && recipient->facts.bytes < least)
+            least = recipient->facts.bytes;
+    }
+    return least;
+}

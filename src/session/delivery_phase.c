@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Roll call, sending, receipts, serving, good-bye: which questions are asked when, and what the answers lead to.
+ */
+#include "delivery.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    ASK_NODES_MAX = 128, /* in one question: the next one asks the others */
+    GOOD_BYES = 3,       /* of the transport's EOT, which nobody acknowledges */
+};
+
+#define MS(n) (UINT64_C(1000000) * (n))
+
+/* How long nobody new has come when the roll call counts as answered, and how long that may take at most. */
+#define QUIET_NS                MS(25)
+#define ROLL_CALL_MAX_NS        MS(60)
+#define STATUS_INTERVAL_NS      MS(250)
+#define RECEIPT_INTERVAL_MIN_NS MS(5)
+#define RECEIPT_INTERVAL_MAX_NS MS(500)
+#define GOOD_BYE_MAX_NS         MS(500)
+
+void hd_delivery_set_phase(herald_delivery *delivery, enum herald_delivery_phase phase)
+{
+    static const bool legal[HERALD_DELIVERY_DONE + 1][HERALD_DELIVERY_DONE + 1] = {
+        [HERALD_DELIVERY_ROLL_CALL] = { [HERALD_DELIVERY_SENDING] = true, [HERALD_DELIVERY_ENDING] = true },
+        [HERALD_DELIVERY_SENDING] = { [HERALD_DELIVERY_RECEIPTS] = true, [HERALD_DELIVERY_ENDING] = true },
+        [HERALD_DELIVERY_RECEIPTS] = { [HERALD_DELIVERY_SENDING] = true,
+                                       [HERALD_DELIVERY_SERVING] = true,
+                                       [HERALD_DELIVERY_ENDING] = true },
+        [HERALD_DELIVERY_SERVING] = { [HERALD_DELIVERY_RECEIPTS] = true, [HERALD_DELIVERY_ENDING] = true },
+        [HERALD_DELIVERY_ENDING] = { [HERALD_DELIVERY_DONE] = true },
+    };
+    struct herald_delivery_event event = { .kind = HERALD_DELIVERY_PHASE, .phase = phase };
+
+    if (!legal[delivery->phase][phase])
+        return;
+    delivery->phase = phase;
+    delivery->phase_ns = delivery->now_ns;
+    delivery->ask_ns = delivery->now_ns;
+    delivery->ask_interval_ns = RECEIPT_INTERVAL_MIN_NS;
+    if (phase == HERALD_DELIVERY_SENDING && delivery->begin_ns == 0)
+        delivery->begin_ns = delivery->now_ns;
+    if (phase == HERALD_DELIVERY_ENDING) {
+        delivery->end_ns = delivery->now_ns;
+        herald_norm_sender_end(delivery->norm, delivery->now_ns);
+    }
+    hd_delivery_tell(delivery, &event);
+}
+
+/* ---- questions ------------------------------------------------------------------------------- */
+
+/* @return whether it is asked now; otherwise the last question is not answered yet. */
+static bool ask(herald_delivery *delivery, enum hd_request_kind kind, const uint32_t *nodes, uint32_t count)
+{
+    bool is_known = delivery->stream.fd < 0 || delivery->stream.is_closed;
+    const struct hd_request request = {
+        .kind = kind,
+        .delivery_id = delivery->delivery_id,
+        .entries = kind == HD_REQUEST_RECEIPT || is_known ? hd_tree_count(delivery->tree) : 0,
+        .size_bytes = delivery->stream.fd < 0 ? delivery->tree_bytes : delivery->stream.written_bytes,
+        .host = { delivery->host, strlen(delivery->host) },
+    };
+    uint8_t bytes[HD_MESSAGE_BYTES];
+    size_t room_bytes = delivery->norm_config.segment_bytes;
+    int size_bytes = hd_request_encode(&request, bytes, room_bytes < sizeof(bytes) ? room_bytes : sizeof(bytes));
+
+    if (delivery->request_active || size_bytes < 0)
+        return false;
+    if (herald_norm_sender_request(delivery->norm, HD_ACK_TYPE, ++delivery->request_id, nodes, count, bytes,
+                                   (size_t)size_bytes, delivery->now_ns) < 0)
+        return false;
+    delivery->request_active = true;
+    delivery->someone_new = false;
+    return true;
+}
+
+/* Asks those who are not done yet: as many as one question can name, the others next time. */
+static bool ask_people(herald_delivery *delivery, enum hd_request_kind kind)
+{
+    uint32_t nodes[ASK_NODES_MAX];
+    uint32_t count = 0;
+    uint32_t people = delivery->people_count;
+
+    for (uint32_t i = 0; i < people && count < ASK_NODES_MAX; i++) {
+        struct hd_recipient *recipient = &delivery->people[(delivery->ask_next + i) % people];
+
+        if (recipient->facts.is_herald && !recipient->is_ignored && !hd_recipient_is_final(recipient))
+            nodes[count++] = recipient->facts.node_id;
+        if (count == ASK_NODES_MAX)
+            delivery->ask_next = (delivery->ask_next + i + 1) % people;
+    }
+    return count > 0 && ask(delivery, kind, nodes, count);
+}
+
+void hd_delivery_on_request_done(herald_delivery *delivery)
+{
+    bool is_receipts = delivery->phase == HERALD_DELIVERY_RECEIPTS;
+
+    delivery->request_active = false;
+    delivery->ask_ns = delivery->now_ns + (is_receipts ? delivery->ask_interval_ns : STATUS_INTERVAL_NS);
+    /* A stream goes on only when its readers have told how far they are. */
+    if (delivery->stream.fd >= 0 && !is_receipts)
+        delivery->ask_ns = delivery->now_ns + RECEIPT_INTERVAL_MIN_NS;
+    delivery->ask_interval_ns *= 2;
+    if (delivery->ask_interval_ns > RECEIPT_INTERVAL_MAX_NS)
+        delivery->ask_interval_ns = RECEIPT_INTERVAL_MAX_NS;
+}
+
+void hd_delivery_on_acks_done(herald_delivery *delivery, uint32_t missing_count)
+{
+    (void)missing_count; /* who did not answer is asked again, until it has vanished */
+    delivery->acks_active = false;
+    delivery->acks_ns = delivery->now_ns + RECEIPT_INTERVAL_MAX_NS / 5;
+}
+
+/* Those who were left behind are told, so that they know why nothing comes any more. */
+static void dismiss(herald_delivery *delivery)
+{
+    uint32_t nodes[ASK_NODES_MAX];
+    uint32_t count = 0;
+
+    if (delivery->dismiss_count == 0 || delivery->request_active)
+        return;
+    for (uint32_t i = 0; i < delivery->people_count && count < ASK_NODES_MAX; i++) {
+        struct hd_recipient *recipient = &delivery->people[i];
+
+        if (!recipient->is_dismissal_due)
+            continue;
+        recipient->is_dismissal_due = false;
+        delivery->dismiss_count--;
+        nodes[count++] = recipient->facts.node_id;
+    }
+    (void)ask(delivery, HD_REQUEST_DISMISS, nodes, count);
+}
+
+/* ---- phases ---------------------------------------------------------------------------------- */
+
+void hd_delivery_fail(herald_delivery *delivery, int code, const char *cause)
+{
+    if (delivery->result == 0)
+        delivery->result = herald_error_set(&delivery->result_error, code, "%s", cause);
+    hd_delivery_set_phase(delivery, HERALD_DELIVERY_ENDING);
+}
+
+static void step_roll_call(herald_delivery *delivery)
+{
+    const struct herald_delivery_config *config = &delivery->config;
+    uint64_t now_ns = delivery->now_ns;
+    bool for_anybody = config->expect_count == 0 && config->expected_count == 0;
+    bool is_quiet = now_ns - delivery->new_ns >= QUIET_NS || now_ns - delivery->phase_ns >= ROLL_CALL_MAX_NS;
+
+    if (config->silent_receivers || (hd_people_are_here(delivery) && (!for_anybody || is_quiet))) {
+        hd_delivery_set_phase(delivery, HERALD_DELIVERY_SENDING);
+        return;
+    }
+    if (now_ns - delivery->phase_ns >= config->wait_ns) {
+        if (for_anybody)
+            hd_delivery_fail(delivery, -ENOENT, "nobody answered the roll call; nothing was sent");
+        else
+            hd_delivery_fail(delivery, -ETIMEDOUT,
+                             "not everyone who is expected answered the roll call; nothing was sent");
+        return;
+    }
+    if (!delivery->request_active)
+        (void)ask(delivery, HD_REQUEST_ROLL_CALL, NULL, 0);
+}
+
+static void step_sending(herald_delivery *delivery)
+{
+    if (hd_delivery_is_all_sent(delivery)) {
+        hd_delivery_set_phase(delivery, HERALD_DELIVERY_RECEIPTS);
+        return;
+    }
+    if (!delivery->config.silent_receivers && delivery->now_ns >= delivery->ask_ns && !delivery->request_active &&
+        !ask_people(delivery, HD_REQUEST_STATUS))
+        delivery->ask_ns = delivery->now_ns + STATUS_INTERVAL_NS;
+}
+
+static bool all_are_final(const herald_delivery *delivery)
+{
+    for (uint32_t i = 0; i < delivery->people_count; i++) {
+        const struct hd_recipient *recipient = &delivery->people[i];
+        bool counts = recipient->facts.is_expected || recipient->facts.state != HERALD_RECIPIENT_EXPECTED;
+
+        if (counts && !hd_recipient_is_final(recipient))
+            return false;
+    }
+    return true;
+}
+
+/* Everybody has everything, or never will: what now? */
+static void go_on(herald_delivery *delivery)
+{
+    uint64_t serve_ns = delivery->config.keep_serving_ns;
+
+    if (delivery->config.repeat) {
+        delivery->next_index = 0;
+        delivery->objects_sent = 0;
+        hd_delivery_set_phase(delivery, HERALD_DELIVERY_SENDING);
+    } else if (serve_ns > 0 && delivery->phase == HERALD_DELIVERY_RECEIPTS) {
+        hd_delivery_set_phase(delivery, HERALD_DELIVERY_SERVING);
+    } else if (delivery->phase == HERALD_DELIVERY_RECEIPTS || delivery->now_ns - delivery->phase_ns >= serve_ns) {
+        hd_delivery_set_phase(delivery, HERALD_DELIVERY_ENDING);
+    }
+}
+
+/* Without answers: those who listen are told how much it was, so that they know when they have everything. */
+static void step_silent_receipts(herald_delivery *delivery)
+{
+    if (!delivery->has_asked_silent)
+        delivery->has_asked_silent = ask(delivery, HD_REQUEST_RECEIPT, NULL, 0);
+    else if (!delivery->request_active) {
+        delivery->has_asked_silent = false;
+        go_on(delivery);
+    }
+}
+
+static void step_receipts(herald_delivery *delivery)
+{
+    uint64_t now_ns = delivery->now_ns;
+
+    if (delivery->config.silent_receivers) {
+        step_silent_receipts(delivery);
+        return;
+    }
+    if (all_are_final(delivery) && hd_delivery_is_all_sent(delivery)) {
+        go_on(delivery);
+        return;
+    }
+    if ((now_ns >= delivery->ask_ns || delivery->someone_new) && !delivery->request_active &&
+        hd_delivery_is_all_sent(delivery) && !ask_people(delivery, HD_REQUEST_RECEIPT))
+        delivery->ask_ns = now_ns + RECEIPT_INTERVAL_MAX_NS;
+    if (delivery->listed_count > 0 && !delivery->acks_active && now_ns >= delivery->acks_ns)
+        delivery->acks_active = herald_norm_sender_request_acks(delivery->norm, delivery->last_object_id, now_ns) == 0;
+}
+
+static void step_serving(herald_delivery *delivery)
+{
+    if (!all_are_final(delivery))
+        hd_delivery_set_phase(delivery, HERALD_DELIVERY_RECEIPTS);
+    else
+        go_on(delivery);
+}
+
+static void step_ending(herald_delivery *delivery)
+{
+    struct herald_norm_sender_statistics statistics;
+
+    herald_norm_sender_get_statistics(delivery->norm, &statistics);
+    if (delivery->has_ended || statistics.eots >= GOOD_BYES || delivery->now_ns - delivery->phase_ns >= GOOD_BYE_MAX_NS)
+        hd_delivery_set_phase(delivery, HERALD_DELIVERY_DONE);
+}
+
+void hd_delivery_step(herald_delivery *delivery)
+{
+    enum herald_delivery_phase before;
+
+    if (delivery->now_ns >= delivery->tick_ns) {
+        hd_people_tick(delivery);
+        delivery->tick_ns = delivery->now_ns + HD_DELIVERY_TICK_NS;
+    }
+    if (delivery->is_stopped && delivery->phase < HERALD_DELIVERY_ENDING) {
+        hd_delivery_fail(delivery, -EINTR, "it was stopped");
+        return;
+    }
+    dismiss(delivery);
+    do {
+        before = delivery->phase;
+        switch (before) {
+        case HERALD_DELIVERY_ROLL_CALL:
+            step_roll_call(delivery);
+            break;
+        case HERALD_DELIVERY_SENDING:
+            step_sending(delivery);
+            break;
+        case HERALD_DELIVERY_RECEIPTS:
+            step_receipts(delivery);
+            break;
+        case HERALD_DELIVERY_SERVING:
+            step_serving(delivery);
+            break;
+        case HERALD_DELIVERY_ENDING:
+            step_ending(delivery);
+            break;
+        case HERALD_DELIVERY_DONE:
+            break;
+        }
+    } while (delivery->phase != before && delivery->phase != HERALD_DELIVERY_SENDING);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t hd_delivery_step_deadline(const herald_delivery *delivery)
+{
+    uint64_t deadline_ns = delivery->tick_ns;
+
+    if (delivery->phase == HERALD_DELIVERY_DONE)
+        return HERALD_NEVER;
+    if (delivery->phase == HERALD_DELIVERY_ROLL_CALL && hd_people_are_here(delivery))
+        deadline_ns = earlier(deadline_ns, delivery->new_ns + QUIET_NS);
+    /* What could not be asked when it was due is asked after the transport's next event, or at the next tick. */
+    if (!delivery->request_active && delivery->ask_ns > delivery->now_ns)
+        deadline_ns = earlier(deadline_ns, delivery->ask_ns);
+    return deadline_ns;
+}

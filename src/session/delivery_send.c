@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/* Entries into the transport's queue, and what the transport puts out onto the network. */
+#include "delivery.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+enum {
+    RUNS_PER_TURN = 12, /* some milliseconds at most, then feedback is looked at */
+};
+
+/* ---- slots ----------------------------------------------------------------------------------- */
+
+struct hd_slot *hd_delivery_free_slot(herald_delivery *delivery)
+{
+    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++)
+        if (delivery->slots[i].purpose == HD_SLOT_FREE)
+            return &delivery->slots[i];
+    return NULL;
+}
+
+static struct hd_slot *find_slot(herald_delivery *delivery, uint16_t object_id)
+{
+    struct hd_slot *slot = &delivery->slots[object_id % HD_DELIVERY_OBJECTS_MAX];
+
+    if (slot->purpose != HD_SLOT_FREE && slot->object_id == object_id)
+        return slot;
+    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++)
+        if (delivery->slots[i].purpose != HD_SLOT_FREE && delivery->slots[i].object_id == object_id)
+            return &delivery->slots[i];
+    return NULL;
+}
+
+static void free_slot(struct hd_slot *slot)
+{
+    slot->source = hd_source_close(slot->source);
+    slot->purpose = HD_SLOT_FREE;
+}
+
+void hd_delivery_close_slots(herald_delivery *delivery)
+{
+    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++)
+        free_slot(&delivery->slots[i]);
+    free_slot(&delivery->pending);
+}
+
+/* ---- which entry is next --------------------------------------------------------------------- */
+
+static bool bit_is_set(const uint64_t *bits, uint32_t index)
+{
+    return bits[index / 64] >> index % 64 & 1;
+}
+
+static bool is_live(const herald_delivery *delivery, uint32_t index)
+{
+    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++) {
+        const struct hd_slot *slot = &delivery->slots[i];
+
+        if (slot->purpose == HD_SLOT_ENTRY && slot->index == index)
+            return true;
+    }
+    return delivery->pending.purpose == HD_SLOT_ENTRY && delivery->pending.index == index;
+}
+
+void hd_delivery_send_again(herald_delivery *delivery, uint32_t first, uint32_t last, bool even_if_live)
+{
+    uint32_t count = hd_tree_count(delivery->tree);
+
+    for (uint32_t index = first; index <= last && index < count; index++) {
+        if (bit_is_set(delivery->again, index) || (!even_if_live && is_live(delivery, index)))
+            continue;
+        delivery->again[index / 64] |= UINT64_C(1) << index % 64;
+        delivery->again_count++;
+    }
+    delivery->again_next = 0;
+}
+
+/* @return whether there is one. */
+static bool next_entry(herald_delivery *delivery, uint32_t *ret_index)
+{
+    uint32_t count = hd_tree_count(delivery->tree);
+
+    if (delivery->stream.fd >= 0)
+        return false;
+    if (delivery->next_index < count) {
+        *ret_index = delivery->next_index++;
+        return true;
+    }
+    while (delivery->again_count > 0 && delivery->again_next < count) {
+        uint32_t index = delivery->again_next++;
+
+        if (!bit_is_set(delivery->again, index))
+            continue;
+        delivery->again[index / 64] &= ~(UINT64_C(1) << index % 64);
+        delivery->again_count--;
+        *ret_index = index;
+        return true;
+    }
+    return false;
+}
+
+/* ---- into the queue -------------------------------------------------------------------------- */
+
+static void fill_info(const herald_delivery *delivery, const struct hd_entry *entry, uint32_t index,
+                      struct hd_info *ret_info)
+{
+    const char *slash = strrchr(entry->name, '/');
+    const char *name = slash != NULL ? slash + 1 : entry->name;
+
+    *ret_info = (struct hd_info){
+        .name = { name, strlen(name) },
+        .type = entry->type,
+        .delivery_id = delivery->delivery_id,
+        .index = index,
+        .directory = { entry->name, slash != NULL ? (size_t)(slash - entry->name) : 0 },
+        .has_meta = entry->type != HD_ENTRY_BYTES && entry->type != HD_ENTRY_STREAM,
+        .mode = entry->mode,
+        .mtime_ns = entry->mtime_ns,
+        .is_sparse = entry->is_sparse,
+    };
+    if (entry->link != NULL)
+        ret_info->link = (struct hd_text){ entry->link, strlen(entry->link) };
+}
+
+/* @return 0: the slot is taken and the object in the queue; -ENOBUFS: no room now; another -errno. */
+static int enqueue(herald_delivery *delivery, const struct hd_slot *slot, const struct hd_info *info,
+                   enum herald_norm_kind kind)
+{
+    uint8_t bytes[HERALD_PAYLOAD_MAX_IPV4_BYTES];
+    struct hd_slot *free_slot_found = hd_delivery_free_slot(delivery);
+    struct herald_norm_object object = { .kind = kind, .size_bytes = slot->size_bytes, .info = bytes };
+    uint16_t object_id;
+    int r;
+
+    if (free_slot_found == NULL)
+        return -ENOBUFS;
+    r = hd_info_encode(info, bytes, delivery->norm_config.segment_bytes);
+    if (r < 0)
+        return r;
+    object.info_bytes = (uint16_t)r;
+    if (slot->source != NULL)
+        hd_source_as_norm(slot->source, &object.source);
+    r = herald_norm_sender_enqueue(delivery->norm, &object, delivery->now_ns, &object_id);
+    if (r < 0)
+        return r;
+    /* Nearly always the place where it will be looked for first. */
+    if (delivery->slots[object_id % HD_DELIVERY_OBJECTS_MAX].purpose == HD_SLOT_FREE)
+        free_slot_found = &delivery->slots[object_id % HD_DELIVERY_OBJECTS_MAX];
+    *free_slot_found = *slot;
+    free_slot_found->object_id = object_id;
+    free_slot_found->is_sent = false;
+    delivery->last_object_id = object_id;
+    delivery->unsent_count++;
+    return 0;
+}
+
+int hd_delivery_enqueue_note(herald_delivery *delivery, enum hd_entry_type type, uint32_t index,
+                             const uint8_t digest[HD_DIGEST_BYTES], uint64_t size_bytes)
+{
+    const struct hd_slot slot = { .purpose = HD_SLOT_NOTE, .index = index };
+    struct hd_info info = {
+        .name = { "", 0 }, .type = type, .delivery_id = delivery->delivery_id, .index = index, .size_bytes = size_bytes
+    };
+
+    if (digest != NULL) {
+        info.has_digest = true;
+        memcpy(info.digest, digest, HD_DIGEST_BYTES);
+    }
+    return enqueue(delivery, &slot, &info, HERALD_NORM_DATA);
+}
+
+/* An entry that cannot be read: receivers are told, so that they do not wait for it. */
+static void give_entry_up(herald_delivery *delivery, uint32_t index, const struct herald_error *error)
+{
+    if (!bit_is_set(delivery->void_entries, index)) {
+        delivery->void_entries[index / 64] |= UINT64_C(1) << index % 64;
+        delivery->void_count++;
+        hd_delivery_tell_unreadable(delivery, hd_tree_entry(delivery->tree, index)->path, error);
+    }
+    delivery->pending = (struct hd_slot){ .purpose = HD_SLOT_NOTE, .index = index };
+}
+
+/* Opens entry `index` as the pending slot. */
+static void open_entry(herald_delivery *delivery, uint32_t index)
+{
+    const struct hd_entry *entry = hd_tree_entry(delivery->tree, index);
+    struct hd_slot *slot = &delivery->pending;
+    struct herald_error error;
+
+    *slot = (struct hd_slot){ .purpose = HD_SLOT_ENTRY, .index = index };
+    if (bit_is_set(delivery->void_entries, index)) {
+        slot->purpose = HD_SLOT_NOTE;
+        return;
+    }
+    if (entry->type != HD_ENTRY_FILE && entry->type != HD_ENTRY_BYTES)
+        return;
+    if (hd_source_open(&slot->source, entry, delivery->cache, delivery->norm_config.segment_bytes,
+                       delivery->norm_config.block_segments, &slot->size_bytes, &error) < 0)
+        give_entry_up(delivery, index, &error);
+}
+
+/* @return 0: it is in the queue, or given up; -ENOBUFS. */
+static int enqueue_pending(herald_delivery *delivery)
+{
+    struct hd_slot *slot = &delivery->pending;
+    const struct hd_entry *entry = hd_tree_entry(delivery->tree, slot->index);
+    uint64_t small_bytes = (uint64_t)delivery->norm_config.segment_bytes * delivery->norm_config.block_segments;
+    struct herald_error error = { 0 };
+    struct hd_info info;
+    int r;
+
+    if (slot->purpose == HD_SLOT_NOTE) {
+        r = hd_delivery_enqueue_note(delivery, HD_ENTRY_WITHDRAWN, slot->index, NULL, 0);
+        if (r == 0)
+            slot->purpose = HD_SLOT_FREE;
+        return r;
+    }
+    fill_info(delivery, entry, slot->index, &info);
+    if (slot->source != NULL && slot->size_bytes <= small_bytes) {
+        r = hd_source_digest(slot->source, true, info.digest);
+        info.has_digest = r == 0;
+        if (r < 0 && hd_source_error(slot->source, &error) == 0)
+            herald_error_set(&error, r, "it cannot be read: %s", strerror(-r));
+    }
+    slot->needs_digest = slot->source != NULL && !info.has_digest;
+    r = error.code != 0
+            ? error.code
+            : enqueue(delivery, slot, &info, entry->type == HD_ENTRY_FILE ? HERALD_NORM_FILE : HERALD_NORM_DATA);
+    if (r == 0) { /* its source went along */
+        slot->purpose = HD_SLOT_FREE;
+        slot->source = NULL;
+    }
+    if (r == 0 || r == -ENOBUFS)
+        return r;
+    if (error.code == 0)
+        herald_error_set(&error, r, r == -EFBIG ? "it is too large: longer blocks are needed" : "it cannot be sent: %s",
+                         strerror(-r));
+    slot->source = hd_source_close(slot->source);
+    give_entry_up(delivery, slot->index, &error);
+    return 0;
+}
+
+void hd_delivery_feed(herald_delivery *delivery)
+{
+    uint32_t index;
+
+    if (delivery->stream.fd >= 0)
+        hd_delivery_feed_stream(delivery);
+    for (;;) {
+        if (delivery->pending.purpose == HD_SLOT_FREE) {
+            if (!next_entry(delivery, &index))
+                break;
+            open_entry(delivery, index);
+        }
+        if (enqueue_pending(delivery) < 0)
+            break;
+    }
+}
+
+/* ---- what became of it ----------------------------------------------------------------------- */
+
+/* The digest of a large file is known when all of it was read. */
+static void send_digests(herald_delivery *delivery)
+{
+    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++) {
+        struct hd_slot *slot = &delivery->slots[i];
+        uint8_t digest[HD_DIGEST_BYTES];
+
+        if (slot->purpose != HD_SLOT_ENTRY || !slot->needs_digest || !slot->is_sent)
+            continue;
+        if (hd_source_digest(slot->source, false, digest) < 0) {
+            slot->needs_digest = false; /* it could not be read: FAILED comes */
+            continue;
+        }
+        if (hd_delivery_enqueue_note(delivery, HD_ENTRY_DIGEST, slot->index, digest, slot->size_bytes) < 0)
+            return; /* when there is room */
+        slot->needs_digest = false;
+    }
+}
+
+void hd_delivery_on_sent(herald_delivery *delivery, uint16_t object_id)
+{
+    struct hd_slot *slot = find_slot(delivery, object_id);
+
+    if (slot == NULL || slot->is_sent)
+        return;
+    slot->is_sent = true;
+    delivery->unsent_count--;
+    if (slot->purpose == HD_SLOT_ENTRY && delivery->objects_sent < hd_tree_count(delivery->tree))
+        delivery->objects_sent++;
+    send_digests(delivery);
+}
+
+void hd_delivery_on_released(herald_delivery *delivery, uint16_t object_id, bool has_failed)
+{
+    struct hd_slot *slot = find_slot(delivery, object_id);
+    struct herald_error error;
+    uint32_t index;
+
+    if (slot == NULL)
+        return;
+    index = slot->index;
+    delivery->unsent_count -= !slot->is_sent;
+    if (has_failed && slot->purpose == HD_SLOT_ENTRY) {
+        if (slot->source == NULL || hd_source_error(slot->source, &error) == 0)
+            herald_error_set(&error, -EIO, "it could not be read");
+        free_slot(slot);
+        /* The pending slot may be in use: this is told when it is the entry's turn again. */
+        if (!bit_is_set(delivery->void_entries, index)) {
+            delivery->void_entries[index / 64] |= UINT64_C(1) << index % 64;
+            delivery->void_count++;
+            hd_delivery_tell_unreadable(delivery, hd_tree_entry(delivery->tree, index)->path, &error);
+        }
+        hd_delivery_send_again(delivery, index, index, true);
+    } else {
+        free_slot(slot);
+    }
+    send_digests(delivery);
+}
+
+bool hd_delivery_is_all_sent(const herald_delivery *delivery)
+{
+    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++)
+        if (delivery->slots[i].purpose == HD_SLOT_ENTRY && delivery->slots[i].needs_digest)
+            return false;
+    if (delivery->stream.fd >= 0 && !delivery->stream.is_closed)
+        return false;
+    return delivery->unsent_count == 0 && delivery->pending.purpose == HD_SLOT_FREE && delivery->again_count == 0 &&
+           (delivery->stream.fd >= 0 || delivery->next_index == hd_tree_count(delivery->tree));
+}
+
+/* ---- onto the network ------------------------------------------------------------------------ */
+
+/* Fills the run with what the transport has. @return whether there is anything. */
+static bool gather(herald_delivery *delivery)
+{
+    struct hd_run_out *run = &delivery->run_out;
+
+    if (delivery->has_held) {
+        uint8_t *header = delivery->held.buffer;
+
+        hd_run_out_prepare(run, &delivery->held);
+        if (delivery->held.buffer != header)
+            memmove(delivery->held.buffer, header, delivery->held.header_bytes);
+        (void)hd_run_out_add(run, &delivery->held);
+        delivery->has_held = false;
+    }
+    while (!run->is_closed) {
+        struct herald_norm_datagram *datagram = &delivery->held;
+
+        hd_run_out_prepare(run, datagram);
+        if (herald_norm_sender_poll_output(delivery->norm, datagram, delivery->now_ns) <= 0)
+            break;
+        if (!datagram->to_group) {
+            (void)hd_node_send(&delivery->node, datagram, delivery->now_ns);
+            continue;
+        }
+        if (!hd_run_out_add(run, datagram)) {
+            delivery->has_held = true;
+            break;
+        }
+    }
+    return run->datagrams > 0;
+}
+
+static void wait_for_room(herald_delivery *delivery, bool is_blocked)
+{
+    if (is_blocked == delivery->is_blocked)
+        return;
+    delivery->is_blocked = is_blocked;
+    (void)hd_node_watch(&delivery->node, herald_sender_fd(delivery->node.exits[0].sender),
+                        EPOLLIN | (is_blocked ? (uint32_t)EPOLLOUT : 0));
+}
+
+/*
+ * An interface that is down: what was to be sent is lost, as packets are, but the rest waits until it is up again.
+ * @return whether to go on.
+ */
+static bool note_failure(herald_delivery *delivery, int result)
+{
+    const uint64_t pause_ns = UINT64_C(100000000);
+    struct herald_delivery_event event = { .kind = HERALD_DELIVERY_NETWORK };
+
+    if (delivery->is_failing != (result < 0)) {
+        delivery->is_failing = result < 0;
+        if (result < 0)
+            event.error = delivery->send_error;
+        hd_delivery_tell(delivery, &event);
+    }
+    if (result < 0)
+        delivery->pause_ns = delivery->now_ns + pause_ns;
+    return result == 0;
+}
+
+bool hd_delivery_pump(herald_delivery *delivery)
+{
+    herald_sender *sender = delivery->node.exits[0].sender;
+
+    for (int i = 0; i < RUNS_PER_TURN; i++) {
+        int r;
+
+        if (delivery->now_ns < delivery->pause_ns || (delivery->run_out.datagrams == 0 && !gather(delivery)))
+            return false;
+        r = hd_run_out_send(&delivery->run_out, sender, &delivery->send_error);
+        wait_for_room(delivery, r == -EAGAIN);
+        if (r == -EAGAIN || !note_failure(delivery, r))
+            return false;
+        if (!delivery->has_held)
+            hd_block_cache_batch_sent(delivery->cache);
+        delivery->now_ns = herald_clock_ns();
+    }
+    return true;
+}

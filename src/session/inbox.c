@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT */
+#include "inbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+    RECEIVE_BUFFER_BYTES = 8 << 20,
+    UNFINISHED_DAYS = 7, /* after which nobody will go on with an unfinished file */
+    STREAM_BLOCKS = 512,
+};
+
+#define S(n) (UINT64_C(1000000000) * (n))
+
+/* Whoever has all it wants stays so long after the last question, and after the last that was heard of a sender. */
+#define LINGER_ANSWERED_NS S(1)
+#define LINGER_SILENT_NS   S(3)
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static struct hd_inbox_note *add_note(herald_inbox *inbox)
+{
+    if (inbox->note_count == inbox->note_capacity) {
+        size_t capacity = inbox->note_capacity > 0 ? 2 * inbox->note_capacity : 64;
+        struct hd_inbox_note *notes;
+
+        if (capacity > HD_INBOX_EVENTS_MAX || (notes = calloc(capacity, sizeof(*notes))) == NULL)
+            return NULL;
+        for (size_t i = 0; i < inbox->note_count; i++)
+            notes[i] = inbox->notes[(inbox->note_first + i) % inbox->note_capacity];
+        free(inbox->notes);
+        inbox->notes = notes;
+        inbox->note_first = 0;
+        inbox->note_capacity = capacity;
+    }
+    return &inbox->notes[(inbox->note_first + inbox->note_count++) % inbox->note_capacity];
+}
+
+static void release_note(struct hd_inbox_note *note)
+{
+    free(note->name);
+    free(note->path);
+    hd_store_free(note->store);
+    *note = (struct hd_inbox_note){ 0 };
+}
+
+void hd_inbox_tell(herald_inbox *inbox, const struct herald_inbox_event *event, struct hd_store *store)
+{
+    struct hd_inbox_note *note = add_note(inbox);
+
+    if (note == NULL) {
+        hd_store_free(store);
+        return;
+    }
+    *note = (struct hd_inbox_note){ .event = *event, .store = store };
+    if (event->object.name != NULL)
+        note->name = strdup(event->object.name);
+    if (event->object.path != NULL)
+        note->path = strdup(event->object.path);
+}
+
+void hd_inbox_tell_object(herald_inbox *inbox, enum herald_inbox_event_kind kind, struct hd_arrival *arrival,
+                          const char *path, const struct herald_error *error)
+{
+    struct herald_inbox_event event = { .kind = kind };
+    struct hd_store *store = NULL;
+
+    hd_arrival_describe(inbox, arrival, &event.object);
+    event.object.path = path;
+    if (error != NULL)
+        event.error = *error;
+    if (kind == HERALD_INBOX_DONE && inbox->config.kind == HERALD_INBOX_MEMORY) {
+        store = arrival->store; /* with the bytes: it stays as long as the event */
+        arrival->store = NULL;
+    }
+    hd_inbox_tell(inbox, &event, store);
+}
+
+int herald_inbox_next_event(herald_inbox *inbox, struct herald_inbox_event *ret_event)
+{
+    struct hd_inbox_note *current = &inbox->current;
+
+    release_note(current);
+    if (inbox->note_count == 0)
+        return 0;
+    *current = inbox->notes[inbox->note_first];
+    inbox->note_first = (inbox->note_first + 1) % inbox->note_capacity;
+    inbox->note_count--;
+    current->event.object.name = current->name;
+    current->event.object.path = current->path;
+    if (current->store != NULL)
+        current->event.object.bytes = hd_store_growing_bytes(current->store) != NULL
+                                          ? hd_store_growing_bytes(current->store)
+                                          : hd_store_bytes(current->store);
+    *ret_event = current->event;
+    return 1;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static uint64_t random_number(void)
+{
+    uint64_t number = 0;
+
+    if (getrandom(&number, sizeof(number), 0) < 0)
+        number = herald_clock_ns() * UINT64_C(0x9e3779b97f4a7c15);
+    return number;
+}
+
+static int set_defaults(herald_inbox *inbox, const struct herald_inbox_config *given)
+{
+    struct herald_inbox_config *config = &inbox->config;
+
+    *config = *given;
+    config->host = config->directory = config->path = NULL;
+    while (config->node_id == HERALD_NORM_NODE_NONE || config->node_id == HERALD_NORM_NODE_ANY)
+        config->node_id = (uint32_t)random_number();
+    if (config->endpoint.source.family != HERALD_FAMILY_NONE || herald_address_is_ssm(&config->endpoint.group))
+        config->unicast_feedback = true;
+    if (given->host != NULL)
+        snprintf(inbox->host, sizeof(inbox->host), "%s", given->host);
+    else if (gethostname(inbox->host, sizeof(inbox->host) - 1) < 0)
+        inbox->host[0] = '\0';
+    if (given->accept_count > 0) {
+        inbox->accept = calloc(given->accept_count, sizeof(*inbox->accept));
+        if (inbox->accept == NULL)
+            return -ENOMEM;
+        memcpy(inbox->accept, given->accept, given->accept_count * sizeof(*inbox->accept));
+    }
+    config->accept = inbox->accept;
+    inbox->arrivals = calloc(HD_ARRIVALS_MAX, sizeof(*inbox->arrivals));
+    return inbox->arrivals != NULL ? 0 : -ENOMEM;
+}
+
+/* The directory of a path, and its last part in *ret_name. The caller frees it. */
+static char *split_path(const char *path, const char **ret_name)
+{
+    const char *slash = strrchr(path, '/');
+
+    *ret_name = slash != NULL ? slash + 1 : path;
+    if (slash == NULL)
+        return strdup(".");
+    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+static int open_place(herald_inbox *inbox, const struct herald_inbox_config *config, struct herald_error *error)
+{
+    struct hd_place_config place = {
+        .directory = config->directory != NULL ? config->directory : ".",
+        .clash = config->clash,
+        .any_links = config->any_links,
+        .no_sync = config->no_sync,
+    };
+    char *directory = NULL;
+    int r;
+
+    if (config->kind == HERALD_INBOX_FILE) {
+        if (config->path == NULL)
+            return herald_error_set(error, -EINVAL, "no file to receive into");
+        place.directory = directory = split_path(config->path, &place.only_name);
+        if (directory == NULL)
+            return herald_error_set(error, -ENOMEM, "out of memory");
+    }
+    r = hd_place_new(&inbox->place, &place, error);
+    free(directory);
+    if (r < 0)
+        return r;
+    r = hd_store_scan(inbox->place, UNFINISHED_DAYS * UINT64_C(86400), &inbox->stats.unfinished_files,
+                      &inbox->stats.unfinished_bytes);
+    if (r < 0)
+        return herald_error_set(error, r, "cannot look for unfinished files: %s", strerror(-r));
+    return 0;
+}
+
+static int open_transport(herald_inbox *inbox, struct herald_error *error)
+{
+    struct herald_norm_receiver_config norm;
+    int r;
+
+    herald_norm_receiver_config_default(&norm);
+    norm.node_id = inbox->config.node_id;
+    norm.seed = random_number();
+    norm.silent = inbox->config.silent;
+    norm.unicast_feedback = inbox->config.unicast_feedback;
+    norm.sync = HERALD_NORM_SYNC_ALL;
+    norm.senders_max = HD_INBOX_SENDERS_MAX;
+    norm.segment_bytes_max = 9000;
+    norm.stream_blocks_max = STREAM_BLOCKS;
+    norm.user = inbox;
+    norm.accept = hd_arrival_accept;
+    r = herald_norm_receiver_new(&inbox->norm, &norm, inbox->now_ns);
+    inbox->send_buffer_bytes = HERALD_NORM_BUFFER_BYTES(norm.segment_bytes_max);
+    inbox->send_buffer = malloc(inbox->send_buffer_bytes);
+    if (r < 0 || inbox->send_buffer == NULL)
+        return herald_error_set(error, r < 0 ? r : -ENOMEM, "cannot prepare the transport: %s",
+                                strerror(r < 0 ? -r : ENOMEM));
+    return 0;
+}
+
+static int open_sockets(herald_inbox *inbox, const struct herald_inbox_config *config, struct herald_error *error)
+{
+    const struct herald_receiver_config receiver = {
+        .endpoints = &config->endpoint,
+        .endpoint_count = 1,
+        .interfaces = config->interfaces,
+        .interface_count = config->interface_count,
+        .receive_buffer_bytes = config->receive_buffer_bytes > 0 ? config->receive_buffer_bytes : RECEIVE_BUFFER_BYTES,
+        .keep_duplicates = true, /* the transport knows them by their numbers */
+    };
+    int r = hd_node_init(&inbox->node, &config->endpoint, error);
+
+    if (r < 0 || (r = hd_node_join(&inbox->node, &receiver, error)) < 0)
+        return r;
+    if (inbox->place != NULL && (r = hd_node_watch(&inbox->node, hd_place_fd(inbox->place), EPOLLIN)) < 0)
+        return herald_error_set(error, r, "cannot wait for the disk: %s", strerror(-r));
+    return 0;
+}
+
+int herald_inbox_new(herald_inbox **ret_inbox, const struct herald_inbox_config *config, struct herald_error *error)
+{
+    herald_inbox *inbox;
+    int r;
+
+    if (config->endpoint.group_count != 1)
+        return herald_error_set(error, -EINVAL, "an inbox listens to one group");
+    inbox = calloc(1, sizeof(*inbox));
+    if (inbox == NULL)
+        return herald_error_set(error, -ENOMEM, "out of memory");
+    inbox->node.epoll_fd = -1;
+    inbox->now_ns = herald_clock_ns();
+    r = set_defaults(inbox, config);
+    if (r < 0)
+        herald_error_set(error, r, "out of memory");
+    if (r == 0 && (config->kind == HERALD_INBOX_DIRECTORY || config->kind == HERALD_INBOX_FILE))
+        r = open_place(inbox, config, error);
+    if (r < 0 || (r = open_transport(inbox, error)) < 0 || (r = open_sockets(inbox, config, error)) < 0) {
+        herald_inbox_free(inbox);
+        return r;
+    }
+    inbox->config.interfaces = NULL;
+    *ret_inbox = inbox;
+    return 0;
+}
+
+herald_inbox *herald_inbox_free(herald_inbox *inbox)
+{
+    if (inbox == NULL)
+        return NULL;
+    herald_norm_receiver_free(inbox->norm);
+    for (uint32_t i = 0; inbox->arrivals != NULL && i < HD_ARRIVALS_MAX; i++)
+        if (inbox->arrivals[i].state != HD_ARRIVAL_FREE)
+            hd_arrival_remove(inbox, &inbox->arrivals[i]);
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)
+        hd_origin_release(&inbox->origins[i]);
+    hd_place_free(inbox->place);
+    hd_node_release(&inbox->node);
+    release_note(&inbox->current);
+    for (size_t i = 0; i < inbox->note_count; i++)
+        release_note(&inbox->notes[(inbox->note_first + i) % inbox->note_capacity]);
+    free(inbox->notes);
+    free(inbox->arrivals);
+    free(inbox->accept);
+    free(inbox->send_buffer);
+    free(inbox);
+    return NULL;
+}
+
+/* ---- the transport's events ------------------------------------------------------------------ */
+
+static void tell_sender(herald_inbox *inbox, uint32_t sender_id)
+{
+    struct hd_origin *origin = hd_origin_get(inbox, sender_id);
+    struct herald_inbox_event event = { .kind = HERALD_INBOX_SENDER };
+
+    if (origin == NULL)
+        return;
+    origin->is_gone = false;
+    for (uint32_t i = 0;; i++) {
+        struct herald_norm_sender_status status;
+
+        if (herald_norm_receiver_get_sender(inbox->norm, i, &status) < 0)
+            break;
+        if (status.node_id == sender_id)
+            origin->peer = status.address;
+    }
+    event.object.sender_id = sender_id;
+    event.object.sender = origin->peer;
+    memcpy(event.object.sender_host, origin->host, sizeof(origin->host));
+    if (!origin->is_told)
+        hd_inbox_tell(inbox, &event, NULL);
+    origin->is_told = true;
+}
+
+static void handle_object_event(herald_inbox *inbox, const struct herald_norm_receiver_event *event)
+{
+    struct hd_arrival *arrival = hd_arrival_find(inbox, event->sender_id, event->object_id);
+
+    if (arrival == NULL)
+        return;
+    if (event->type == HERALD_NORM_RECEIVER_OBJECT_INFO) {
+        hd_arrival_on_info(inbox, arrival, event->content, event->content_bytes);
+    } else if (event->type == HERALD_NORM_RECEIVER_OBJECT_COMPLETE) {
+        hd_arrival_on_complete(inbox, arrival);
+    } else if (event->type == HERALD_NORM_RECEIVER_OBJECT_ABORTED) {
+        hd_arrival_on_aborted(inbox, arrival, event);
+    } else if (arrival->stream.is_stream) {
+        arrival->stream.has_ended |= event->type == HERALD_NORM_RECEIVER_STREAM_END;
+        hd_stream_read(inbox, arrival);
+    }
+}
+
+static void handle_event(herald_inbox *inbox, const struct herald_norm_receiver_event *event)
+{
+    switch (event->type) {
+    case HERALD_NORM_RECEIVER_SENDER_NEW:
+    case HERALD_NORM_RECEIVER_SENDER_RESTARTED:
+    case HERALD_NORM_RECEIVER_SENDER_ACTIVE:
+        tell_sender(inbox, event->sender_id);
+        break;
+    case HERALD_NORM_RECEIVER_SENDER_SILENT:
+        break;
+    case HERALD_NORM_RECEIVER_SENDER_GONE:
+        hd_origin_on_gone(inbox, event->sender_id);
+        break;
+    case HERALD_NORM_RECEIVER_OBJECT_INFO:
+    case HERALD_NORM_RECEIVER_OBJECT_COMPLETE:
+    case HERALD_NORM_RECEIVER_OBJECT_ABORTED:
+    case HERALD_NORM_RECEIVER_STREAM_READABLE:
+    case HERALD_NORM_RECEIVER_STREAM_END:
+        handle_object_event(inbox, event);
+        break;
+    case HERALD_NORM_RECEIVER_STREAM_NEW:
+        hd_stream_on_new(inbox, event);
+        break;
+    case HERALD_NORM_RECEIVER_REQUEST:
+        hd_origin_on_request(inbox, event);
+        break;
+    case HERALD_NORM_RECEIVER_COMMAND:
+    case HERALD_NORM_RECEIVER_WATERMARK:
+        break;
+    }
+}
+
+static void drain(herald_inbox *inbox)
+{
+    struct herald_norm_receiver_event event;
+
+    while (herald_norm_receiver_poll_event(inbox->norm, &event) > 0)
+        handle_event(inbox, &event);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+static bool is_accepted(const herald_inbox *inbox, const struct herald_address *address)
+{
+    if (inbox->config.accept_count == 0)
+        return true;
+    for (size_t i = 0; i < inbox->config.accept_count; i++)
+        if (herald_address_equal(&inbox->accept[i], address))
+            return true;
+    return false;
+}
+
+static void input(void *user, const struct herald_peer *from, bool unicast, const uint8_t *packet, size_t packet_bytes)
+{
+    herald_inbox *inbox = user;
+
+    if (!is_accepted(inbox, &from->address))
+        return;
+    (void)herald_norm_receiver_input(inbox->norm, from, unicast, packet, packet_bytes, inbox->now_ns);
+    drain(inbox);
+    if (inbox->has_new) {
+        hd_arrival_resume_new(inbox);
+        drain(inbox);
+    }
+}
+
+static void run_end(void *user)
+{
+    herald_inbox *inbox = user;
+
+    hd_arrival_flush_all(inbox);
+    drain(inbox);
+    inbox->now_ns = herald_clock_ns();
+}
+
+static void tell_network(herald_inbox *inbox)
+{
+    struct herald_inbox_event event = { .kind = HERALD_INBOX_NETWORK };
+
+    while (herald_receiver_next_event(inbox->node.receiver, &event.network) > 0)
+        hd_inbox_tell(inbox, &event, NULL);
+}
+
+void hd_inbox_watch_reader(herald_inbox *inbox, bool wanted)
+{
+    if (wanted == inbox->waits_for_reader || inbox->config.kind != HERALD_INBOX_DESCRIPTOR)
+        return;
+    if (wanted && hd_node_watch(&inbox->node, inbox->config.fd, EPOLLOUT) < 0)
+        inbox->is_busy = true; /* a regular file: it always has room */
+    if (!wanted)
+        hd_node_unwatch(&inbox->node, inbox->config.fd);
+    inbox->waits_for_reader = wanted;
+}
+
+static void send_feedback(herald_inbox *inbox)
+{
+    for (;;) {
+        struct herald_norm_datagram *datagram = &inbox->unsent;
+
+        if (!inbox->has_unsent) {
+            datagram->buffer = inbox->send_buffer;
+            datagram->buffer_bytes = inbox->send_buffer_bytes;
+            if (herald_norm_receiver_poll_output(inbox->norm, datagram, inbox->now_ns) <= 0)
+                return;
+        }
+        inbox->has_unsent = hd_node_send(&inbox->node, datagram, inbox->now_ns) == -EAGAIN;
+        if (inbox->has_unsent)
+            return; /* feedback is little: the buffer is free again soon */
+    }
+}
+
+static void read_streams(herald_inbox *inbox)
+{
+    uint32_t left = inbox->arrival_count;
+
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX && left > 0; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->state == HD_ARRIVAL_FREE)
+            continue;
+        left--;
+        if (arrival->state == HD_ARRIVAL_OPEN && arrival->stream.is_stream)
+            hd_stream_read(inbox, arrival);
+    }
+}
+
+void hd_inbox_check_count(herald_inbox *inbox)
+{
+    if (inbox->config.count == 0 || inbox->is_finishing || inbox->stats.objects < inbox->config.count)
+        return;
+    inbox->is_finishing = true;
+    inbox->finishing_ns = inbox->now_ns;
+}
+
+/* All that was wanted is here; the senders should still learn of it. */
+static bool has_lingered(const herald_inbox *inbox)
+{
+    if (inbox->arrival_count > 0 && inbox->config.count == 0)
+        return false;
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++) {
+        const struct hd_origin *origin = &inbox->origins[i];
+
+        if (origin->node_id == 0 || origin->is_gone || inbox->now_ns - origin->heard_ns >= LINGER_SILENT_NS)
+            continue;
+        if (origin->receipt_ns == 0 || inbox->now_ns - origin->receipt_ns < LINGER_ANSWERED_NS)
+            return false;
+    }
+    return true;
+}
+
+static void note_heard(herald_inbox *inbox)
+{
+    /* How long ago a sender was heard is known well enough by whether the transport calls it active. */
+    for (uint32_t i = 0;; i++) {
+        struct herald_norm_sender_status status;
+        struct hd_origin *origin;
+
+        if (herald_norm_receiver_get_sender(inbox->norm, i, &status) < 0)
+            return;
+        origin = hd_origin_find(inbox, status.node_id);
+        if (origin != NULL && status.is_active && !origin->is_gone)
+            origin->heard_ns = inbox->now_ns;
+    }
+}
+
+int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_error *error)
+{
+    int r;
+
+    inbox->now_ns = now_ns > inbox->now_ns ? now_ns : inbox->now_ns;
+    inbox->is_busy = false;
+    if (inbox->is_done)
+        return 1;
+    r = herald_receiver_process(inbox->node.receiver, inbox->now_ns);
+    tell_network(inbox);
+    if (r == 0)
+        r = hd_node_receive(&inbox->node, input, run_end, inbox);
+    if (r < 0)
+        return herald_error_set(error, r, "cannot receive: %s", strerror(-r));
+    (void)herald_norm_receiver_handle_timeout(inbox->norm, inbox->now_ns);
+    drain(inbox);
+    hd_arrival_collect(inbox);
+    if (inbox->arrival_count > 0)
+        read_streams(inbox);
+    drain(inbox);
+    send_feedback(inbox);
+    inbox->is_busy |= r > 0;
+    if (inbox->is_finishing || inbox->is_stopped)
+        note_heard(inbox);
+    if (inbox->is_stopped)
+        inbox->result = herald_error_set(&inbox->result_error, -EINTR, "it was stopped");
+    inbox->is_done = inbox->is_stopped || (inbox->is_finishing && has_lingered(inbox));
+    return inbox->is_done;
+}
+
+uint64_t herald_inbox_deadline(const herald_inbox *inbox)
+{
+    const uint64_t step_ns = UINT64_C(20000000);
+    uint64_t deadline_ns = herald_norm_receiver_next_timeout(inbox->norm);
+    uint64_t sockets_ns = herald_receiver_deadline(inbox->node.receiver);
+
+    if (inbox->is_busy || inbox->is_done || inbox->is_stopped)
+        return 0;
+    if (sockets_ns < deadline_ns)
+        deadline_ns = sockets_ns;
+    if ((inbox->is_finishing || inbox->has_unsent) && inbox->now_ns + step_ns < deadline_ns)
+        deadline_ns = inbox->now_ns + step_ns;
+    return deadline_ns;
+}
+
+int herald_inbox_fd(const herald_inbox *inbox)
+{
+    return inbox->node.epoll_fd;
+}
+
+void herald_inbox_stop(herald_inbox *inbox)
+{
+    inbox->is_stopped = true;
+}
+
+int herald_inbox_run(herald_inbox *inbox, void (*on_event)(void *user, const struct herald_inbox_event *event),
+                     void *user, struct herald_error *error)
+{
+    for (;;) {
+        struct herald_inbox_event event;
+        int r = herald_inbox_process(inbox, herald_clock_ns(), error);
+
+        while (herald_inbox_next_event(inbox, &event) > 0)
+            if (on_event != NULL)
+                on_event(user, &event);
+        if (r < 0)
+            return r;
+        if (r > 0 && inbox->result < 0 && error != NULL)
+            *error = inbox->result_error;
+        if (r > 0)
+            return inbox->result < 0 ? inbox->result : (int)(inbox->stats.failed_objects & INT32_MAX);
+        hd_node_wait(&inbox->node, herald_inbox_deadline(inbox));
+    }
+}
+
+/* ---- asked ----------------------------------------------------------------------------------- */
+
+uint32_t herald_inbox_node_id(const herald_inbox *inbox)
+{
+    return inbox->config.node_id;
+}
+
+int herald_inbox_get_object(const herald_inbox *inbox, uint32_t index, struct herald_inbox_object *ret_object)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        const struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->state == HD_ARRIVAL_FREE || !arrival->is_begun || index-- > 0)
+            continue;
+        hd_arrival_describe(inbox, arrival, ret_object);
+        return 0;
+    }
+    return -ENOENT;
+}
+
+void herald_inbox_get_statistics(const herald_inbox *inbox, struct herald_inbox_stats *ret_stats)
+{
+    struct herald_inbox_stats stats = inbox->stats;
+
+    herald_norm_receiver_get_statistics(inbox->norm, &stats.norm);
+    herald_receiver_stats(inbox->node.receiver, &stats.sockets);
+    *ret_stats = stats;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An inbox from inside. inbox.c opens it and drives it, inbox_arrival.c knows the objects that are being received,
+ * inbox_stream.c those without an end, inbox_sender.c the senders and what they are answered.
+ */
+#ifndef SESSION_INBOX_H
+#define SESSION_INBOX_H
+
+#include "node.h"
+#include "place.h"
+#include "store.h"
+
+#include <herald/session.h>
+
+enum {
+    HD_INBOX_EVENTS_MAX = 16384, /* not taken yet; further ones are lost */
+    HD_ARRIVALS_MAX = 1024,      /* open, or on their way into their places */
+    HD_INBOX_SENDERS_MAX = 16,
+    HD_ENTRIES_MAX = 1 << 24, /* of one delivery */
+    HD_DIGESTS_MAX = 1024,    /* that came before their objects were complete */
+};
+
+/* ---- objects --------------------------------------------------------------------------------- */
+
+enum hd_arrival_state {
+    HD_ARRIVAL_FREE = 0,
+    HD_ARRIVAL_OPEN,      /* the transport is receiving it */
+    HD_ARRIVAL_UNCHECKED, /* complete, but for its digest, which is still to come */
+    HD_ARRIVAL_DRAINING,  /* complete; its last bytes wait for the descriptor's reader */
+    HD_ARRIVAL_FINISHING, /* complete and verified; on its way into its place */
+};
+
+/* What an arrival is of. */
+struct hd_arrival_facts {
+    enum hd_entry_type type; /* UNKNOWN: of a sender that is not herald */
+    bool is_entry;           /* delivery_id and index mean something */
+    uint64_t delivery_id;
+    uint32_t index;
+    bool has_meta;
+    uint16_t mode;
+    int64_t mtime_ns;
+    bool has_digest;
+    uint8_t digest[HD_DIGEST_BYTES];
+    uint64_t digest_size_bytes;
+};
+
+/* A stream's reader. */
+struct hd_stream_sink {
+    bool is_stream;
+    bool has_ended;
+    uint64_t position_bytes; /* how far it was read */
+    uint64_t lost_bytes;
+    uint8_t *buffer; /* read from the transport, not written yet */
+    size_t buffer_from, buffer_to;
+    void *hash; /* XXH3_state_t */
+};
+
+struct hd_arrival {
+    enum hd_arrival_state state;
+    uint32_t sender_id;
+    uint16_t instance_id, object_id;
+    enum herald_norm_kind kind;
+    uint64_t size_bytes;
+    uint16_t segment_bytes;
+    struct hd_partition partition;
+    bool has_info; /* its INFO is here: facts and name are known */
+    bool is_new;   /* what earlier runs left was not looked for yet */
+    bool is_begun; /* BEGIN was told */
+    char *name;
+    char *link;
+    struct hd_arrival_facts facts;
+    struct hd_store *store;
+    struct hd_stream_sink stream;
+    struct herald_norm_sink sink; /* the store's; what the transport has leads here by way of the arrival */
+    uint64_t begin_ns, resumed_bytes, repaired_segments;
+    uint64_t cookie; /* of the place's thread */
+};
+
+/* ---- senders --------------------------------------------------------------------------------- */
+
+struct hd_orphan_digest {
+    uint32_t index;
+    uint64_t size_bytes;
+    uint8_t digest[HD_DIGEST_BYTES];
+};
+
+/* A sender, and the delivery it is making. */
+struct hd_origin {
+    uint32_t node_id; /* 0: free */
+    struct herald_peer peer;
+    char host[HERALD_HOST_NAME_BYTES];
+    bool is_herald, is_told, is_gone;
+    uint16_t segment_bytes; /* what an answer to it may have at most; 0: not known yet */
+    bool was_greeted;       /* it knows that we are here */
+    uint64_t heard_ns;
+    uint64_t delivery_id;
+    uint32_t entries;                   /* 0: not known yet */
+    uint64_t *done, *failed, *arriving; /* bitmaps */
+    uint32_t bits;                      /* that they have room for */
+    uint32_t done_count, failed_count, withdrawn_count;
+    uint32_t damaged_count; /* objects whose digest was wrong */
+    uint64_t done_bytes, repaired_segments;
+    char reason[HERALD_REASON_BYTES];
+    bool is_ended; /* DELIVERY was told */
+    bool is_dismissed;
+    uint64_t receipt_ns; /* when it last got a receipt with everything in it; 0: never */
+    struct hd_orphan_digest *orphans;
+    uint32_t orphan_count;
+};
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+struct hd_inbox_note {
+    struct herald_inbox_event event;
+    char *name, *path;
+    struct hd_store *store; /* that the event's bytes are in */
+};
+
+struct herald_inbox {
+    struct herald_inbox_config config; /* pointers are not used after _new, but accept */
+    char host[HERALD_HOST_NAME_BYTES];
+    struct herald_address *accept;
+    struct hd_node node;
+    herald_norm_receiver *norm;
+    struct hd_place *place; /* NULL: not to files */
+    uint8_t *send_buffer;
+    size_t send_buffer_bytes;
+    struct herald_norm_datagram unsent; /* waits for room */
+    bool has_unsent, is_busy, is_stopped, is_finishing, is_done;
+    bool has_new;          /* some arrival is_new */
+    bool waits_for_reader; /* config.fd is watched for POLLOUT */
+    uint64_t finishing_ns;
+    int result;
+    struct herald_error result_error;
+
+    struct hd_arrival *arrivals; /* HD_ARRIVALS_MAX */
+    uint32_t arrival_count;      /* in use */
+    uint64_t next_cookie;
+    struct hd_origin origins[HD_INBOX_SENDERS_MAX];
+
+    struct hd_inbox_note *notes; /* events that were not taken yet, a ring */
+    size_t note_first, note_count, note_capacity;
+    struct hd_inbox_note current;
+    struct herald_inbox_stats stats;
+    uint64_t now_ns;
+};
+
+/* ---- inbox.c ---- */
+
+/* Makes an event. Its name and path are copied; `store` belongs to it from now on. */
+void hd_inbox_tell(herald_inbox *inbox, const struct herald_inbox_event *event, struct hd_store *store);
+void hd_inbox_tell_object(herald_inbox *inbox, enum herald_inbox_event_kind kind, struct hd_arrival *arrival,
+                          const char *path, const struct herald_error *error);
+/* `count` may be reached now. */
+void hd_inbox_check_count(herald_inbox *inbox);
+void hd_inbox_watch_reader(herald_inbox *inbox, bool wanted);
+
+/* ---- inbox_arrival.c ---- */
+
+/* herald_norm_receiver_config.accept */
+int hd_arrival_accept(void *user, const struct herald_norm_offer *offer, struct herald_norm_sink *ret_sink);
+struct hd_arrival *hd_arrival_find(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id);
+struct hd_arrival *hd_arrival_add(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id);
+/* Gives it back; a store that it still has is freed: its unfinished file stays. */
+void hd_arrival_remove(herald_inbox *inbox, struct hd_arrival *arrival);
+void hd_arrival_on_info(herald_inbox *inbox, struct hd_arrival *arrival, const uint8_t *info, size_t info_bytes);
+void hd_arrival_on_complete(herald_inbox *inbox, struct hd_arrival *arrival);
+void hd_arrival_on_aborted(herald_inbox *inbox, struct hd_arrival *arrival,
+                           const struct herald_norm_receiver_event *event);
+/* It cannot be received, for good: told to the application and to the sender. */
+void hd_arrival_fail(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error);
+/* It is where it belongs. */
+void hd_arrival_done(herald_inbox *inbox, struct hd_arrival *arrival, const char *path);
+/* All of it is here and, unless it is a stranger's, its digest: verifies it and puts it into its place. */
+void hd_arrival_conclude(herald_inbox *inbox, struct hd_arrival *arrival);
+/* What came after the last call: goes on with what earlier runs left. */
+void hd_arrival_resume_new(herald_inbox *inbox);
+/* Writes what waits for the end of a run. */
+void hd_arrival_flush_all(herald_inbox *inbox);
+/* Results of the place's thread, and descriptors that can take more. */
+void hd_arrival_collect(herald_inbox *inbox);
+void hd_arrival_describe(const herald_inbox *inbox, const struct hd_arrival *arrival,
+                         struct herald_inbox_object *ret_object);
+uint64_t hd_arrival_received_bytes(const struct hd_arrival *arrival);
+
+/* ---- inbox_stream.c ---- */
+
+void hd_stream_on_new(herald_inbox *inbox, const struct herald_norm_receiver_event *event);
+/* Reads what there is, and writes what can be written. */
+void hd_stream_read(herald_inbox *inbox, struct hd_arrival *arrival);
+void hd_stream_release(struct hd_arrival *arrival);
+/* Whether the digest of what was read is that of the sender. */
+bool hd_stream_is_verified(const struct hd_arrival *arrival);
+
+/* ---- inbox_sender.c ---- */
+
+struct hd_origin *hd_origin_find(herald_inbox *inbox, uint32_t node_id);
+/* @return NULL: there are too many. */
+struct hd_origin *hd_origin_get(herald_inbox *inbox, uint32_t node_id);
+void hd_origin_release(struct hd_origin *origin);
+/* What an INFO says of the delivery it belongs to. @return 0; -E2BIG. */
+int hd_origin_note_entry(herald_inbox *inbox, struct hd_origin *origin, uint64_t delivery_id, uint32_t index);
+bool hd_origin_has_done(const struct hd_origin *origin, uint32_t index);
+bool hd_origin_has_failed(const struct hd_origin *origin, uint32_t index);
+void hd_origin_set_done(struct hd_origin *origin, uint32_t index, uint64_t size_bytes, bool is_withdrawn);
+void hd_origin_set_failed(struct hd_origin *origin, uint32_t index, const char *name, const struct herald_error *error);
+/* An entry is on its way, or not any more: what is not and not here is missing. */
+void hd_origin_set_arriving(struct hd_origin *origin, uint32_t index, bool is_arriving);
+/* Keeps a digest until its object is complete, or takes one that came before. @return whether there was one. */
+void hd_origin_keep_digest(struct hd_origin *origin, const struct hd_info *info);
+bool hd_origin_take_digest(struct hd_origin *origin, struct hd_arrival *arrival);
+/* A REQUEST event. */
+void hd_origin_on_request(herald_inbox *inbox, const struct herald_norm_receiver_event *event);
+/* Says that we are here, unless it knows. */
+void hd_origin_greet(herald_inbox *inbox, struct hd_origin *origin);
+/* The sender said good-bye or fell silent. */
+void hd_origin_on_gone(herald_inbox *inbox, uint32_t node_id);
+void hd_origin_check_ended(herald_inbox *inbox, struct hd_origin *origin);
+
+#endif

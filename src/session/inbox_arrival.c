@@ -1,0 +1,791 @@
+/* SPDX-License-Identifier: MIT */
+/* The objects that an inbox is receiving, from their first packet into their place. */
+#include "inbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    NAME_BYTES = 1024, /* with its directory and the NUL */
+    DAMAGED_MAX = 3,   /* objects whose digest is wrong are sent again, so often */
+    WINDOW_BYTES = 16 << 20,
+    MEMORY_BYTES = 64 << 20,
+};
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+struct hd_arrival *hd_arrival_find(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        /* Under its ids it is known to the transport only as long as it is open there. */
+        if (arrival->state == HD_ARRIVAL_OPEN && arrival->sender_id == sender_id && arrival->object_id == object_id)
+            return arrival;
+    }
+    return NULL;
+}
+
+static struct hd_arrival *find_entry(herald_inbox *inbox, uint32_t sender_id, uint64_t delivery_id, uint32_t index)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->state != HD_ARRIVAL_FREE && arrival->sender_id == sender_id && arrival->facts.is_entry &&
+            arrival->facts.delivery_id == delivery_id && arrival->facts.index == index &&
+            arrival->facts.type != HD_ENTRY_DIGEST && arrival->facts.type != HD_ENTRY_WITHDRAWN)
+            return arrival;
+    }
+    return NULL;
+}
+
+struct hd_arrival *hd_arrival_add(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->state != HD_ARRIVAL_FREE)
+            continue;
+        *arrival = (struct hd_arrival){
+            .state = HD_ARRIVAL_OPEN,
+            .sender_id = sender_id,
+            .object_id = object_id,
+            .begin_ns = inbox->now_ns,
+            .cookie = ++inbox->next_cookie,
+        };
+        inbox->arrival_count++;
+        return arrival;
+    }
+    return NULL;
+}
+
+/* Of the delivery that its sender is making now, and not only a note about one of its entries. */
+static bool is_one_of_its_entries(const struct hd_arrival *arrival, const struct hd_origin *origin)
+{
+    return arrival->facts.is_entry && arrival->facts.delivery_id == origin->delivery_id &&
+           arrival->facts.type != HD_ENTRY_DIGEST && arrival->facts.type != HD_ENTRY_WITHDRAWN;
+}
+
+void hd_arrival_remove(herald_inbox *inbox, struct hd_arrival *arrival)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+
+    if (origin != NULL && arrival->facts.is_entry && arrival->facts.delivery_id == origin->delivery_id)
+        origin->repaired_segments += arrival->repaired_segments;
+    if (origin != NULL && is_one_of_its_entries(arrival, origin))
+        hd_origin_set_arriving(origin, arrival->facts.index, false);
+    hd_store_free(arrival->store);
+    hd_stream_release(arrival);
+    free(arrival->name);
+    free(arrival->link);
+    *arrival = (struct hd_arrival){ .state = HD_ARRIVAL_FREE };
+    inbox->arrival_count--;
+}
+
+uint64_t hd_arrival_received_bytes(const struct hd_arrival *arrival)
+{
+    if (arrival->stream.is_stream)
+        return arrival->stream.position_bytes;
+    return arrival->store != NULL ? hd_store_received_bytes(arrival->store) : 0;
+}
+
+void hd_arrival_describe(const herald_inbox *inbox, const struct hd_arrival *arrival,
+                         struct herald_inbox_object *ret_object)
+{
+    const struct hd_origin *origin = hd_origin_find((herald_inbox *)(uintptr_t)inbox, arrival->sender_id);
+    struct herald_norm_object_status status;
+
+    *ret_object = (struct herald_inbox_object){
+        .sender_id = arrival->sender_id,
+        .name = arrival->name != NULL ? arrival->name : "",
+        .type = arrival->facts.type != HD_ENTRY_UNKNOWN ? (char)arrival->facts.type
+                : arrival->kind == HERALD_NORM_FILE     ? 'f'
+                : arrival->kind == HERALD_NORM_STREAM   ? 's'
+                                                        : 'b',
+        .size_bytes = arrival->stream.is_stream ? arrival->stream.position_bytes : arrival->size_bytes,
+        .received_bytes = hd_arrival_received_bytes(arrival),
+        .resumed_bytes = arrival->resumed_bytes,
+        .is_verified = arrival->facts.has_digest,
+        .repaired_segments = arrival->repaired_segments,
+        .duration_ns = inbox->now_ns - arrival->begin_ns,
+    };
+    if (arrival->state == HD_ARRIVAL_OPEN &&
+        herald_norm_receiver_get_object(inbox->norm, arrival->sender_id, arrival->object_id, &status) == 0)
+        ret_object->repaired_segments += status.segments_nacked;
+    if (origin != NULL) {
+        ret_object->sender = origin->peer;
+        memcpy(ret_object->sender_host, origin->host, sizeof(origin->host));
+    }
+}
+
+/* ---- failing --------------------------------------------------------------------------------- */
+
+static void note_failure(herald_inbox *inbox, const struct hd_arrival *arrival, const struct herald_error *error)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+
+    if (origin == NULL)
+        return;
+    if (arrival->facts.is_entry && arrival->facts.delivery_id == origin->delivery_id)
+        hd_origin_set_failed(origin, arrival->facts.index, arrival->name != NULL ? arrival->name : "an object", error);
+}
+
+void hd_arrival_fail(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error)
+{
+    bool is_open = arrival->state == HD_ARRIVAL_OPEN;
+    uint32_t sender_id = arrival->sender_id;
+    uint16_t object_id = arrival->object_id;
+
+    note_failure(inbox, arrival, error);
+    inbox->stats.failed_objects++;
+    hd_inbox_tell_object(inbox, HERALD_INBOX_FAILED, arrival, NULL, error);
+    if (arrival->store != NULL)
+        hd_store_discard(arrival->store);
+    hd_arrival_remove(inbox, arrival);
+    if (is_open)
+        (void)herald_norm_receiver_abort(inbox->norm, sender_id, object_id);
+}
+
+/* Already here, and so not received. */
+static void skip(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+
+    if (origin != NULL && arrival->facts.is_entry)
+        hd_origin_set_done(origin, arrival->facts.index, arrival->size_bytes, false);
+    inbox->stats.skipped_objects++;
+    hd_inbox_tell_object(inbox, HERALD_INBOX_SKIPPED, arrival, NULL, error);
+}
+
+/* ---- what it is ------------------------------------------------------------------------------ */
+
+/* Joins directory and name. @return NULL: too long, or no memory. */
+static char *join_name(const struct hd_info *info)
+{
+    char *name = malloc(NAME_BYTES);
+    int length;
+
+    if (name == NULL)
+        return NULL;
+    length = snprintf(name, NAME_BYTES, "%.*s%s%.*s", (int)info->directory.size_bytes, info->directory.at,
+                      info->directory.size_bytes > 0 ? "/" : "", (int)info->name.size_bytes, info->name.at);
+    if (length >= 0 && length < NAME_BYTES)
+        return name;
+    free(name);
+    return NULL;
+}
+
+/* One that has no name, or that only another program could make sense of. */
+static char *make_name(const struct hd_arrival *arrival)
+{
+    char *name = malloc(64);
+
+    if (name != NULL)
+        snprintf(name, 64, "object-%08x-%u", arrival->sender_id, arrival->object_id);
+    return name;
+}
+
+/* Stores what an INFO says. @return 0; -EEXIST: it is here already; -errno with *error: it cannot be taken. */
+static int learn(herald_inbox *inbox, struct hd_arrival *arrival, const uint8_t *bytes, size_t size_bytes,
+                 struct herald_error *error)
+{
+    struct hd_origin *origin = hd_origin_get(inbox, arrival->sender_id);
+    struct hd_arrival_facts *facts = &arrival->facts;
+    struct hd_info info;
+
+    if (hd_info_decode(bytes, size_bytes, &info) < 0 || origin == NULL)
+        return herald_error_set(error, -EBADMSG, "its description is malformed");
+    arrival->has_info = true;
+    facts->type = info.type;
+    facts->is_entry = info.delivery_id != 0;
+    facts->delivery_id = info.delivery_id;
+    facts->index = info.index;
+    facts->has_meta = info.has_meta;
+    facts->mode = info.mode;
+    facts->mtime_ns = info.mtime_ns;
+    facts->has_digest = info.has_digest;
+    facts->digest_size_bytes = info.size_bytes;
+    memcpy(facts->digest, info.digest, HD_DIGEST_BYTES);
+    arrival->name = info.name.size_bytes > 0 ? join_name(&info) : make_name(arrival);
+    arrival->link = info.link.size_bytes > 0 ? strndup(info.link.at, info.link.size_bytes) : NULL;
+    if (arrival->name == NULL || (info.link.size_bytes > 0 && arrival->link == NULL))
+        return herald_error_set(error, -ENAMETOOLONG, "its name is too long");
+    if (facts->is_entry && hd_origin_note_entry(inbox, origin, info.delivery_id, info.index) < 0)
+        return herald_error_set(error, -E2BIG, "the delivery has too many entries");
+    hd_origin_greet(inbox, origin);
+    if (facts->type == HD_ENTRY_DIGEST || facts->type == HD_ENTRY_WITHDRAWN)
+        return 0;
+    if (facts->is_entry && (hd_origin_has_done(origin, info.index) || hd_origin_has_failed(origin, info.index)))
+        return -EEXIST;
+    if (facts->is_entry)
+        hd_origin_set_arriving(origin, info.index, true);
+    if (inbox->place == NULL)
+        return 0;
+    return hd_place_check_name(arrival->name, error);
+}
+
+static void fill_identity(const struct hd_arrival *arrival, bool with_name, struct hd_identity *ret_identity)
+{
+    *ret_identity = (struct hd_identity){
+        .size_bytes = arrival->size_bytes,
+        .segment_bytes = arrival->segment_bytes,
+        .block_symbols = arrival->partition.large_symbols,
+        .sender_id = arrival->sender_id,
+        .instance_id = arrival->instance_id,
+        .object_id = arrival->object_id,
+    };
+    if (!with_name || arrival->name == NULL)
+        return;
+    ret_identity->mtime_ns = arrival->facts.mtime_ns;
+    snprintf(ret_identity->name, sizeof(ret_identity->name), "%s", arrival->name);
+}
+
+/* Says who it is to the application, and to its own journal. */
+static void introduce(herald_inbox *inbox, struct hd_arrival *arrival)
+{
+    struct hd_identity identity;
+
+    if (arrival->is_begun || arrival->facts.type == HD_ENTRY_DIGEST || arrival->facts.type == HD_ENTRY_WITHDRAWN)
+        return;
+    arrival->is_begun = true;
+    hd_inbox_tell_object(inbox, HERALD_INBOX_BEGIN, arrival, NULL, NULL);
+    if (arrival->store == NULL || inbox->place == NULL)
+        return;
+    fill_identity(arrival, true, &identity);
+    if (hd_store_set_identity(arrival->store, &identity) < 0)
+        return; /* it cannot be gone on with later: no more than that */
+}
+
+/* ---- accepting ------------------------------------------------------------------------------- */
+
+static int store_write(void *user, uint64_t offset_bytes, const uint8_t *bytes, size_t size_bytes)
+{
+    struct hd_arrival *arrival = user;
+
+    return arrival->store != NULL ? arrival->sink.write_at(arrival->sink.user, offset_bytes, bytes, size_bytes)
+                                  : -EAGAIN;
+}
+
+static const uint8_t *store_read(void *user, uint64_t offset_bytes, size_t size_bytes)
+{
+    struct hd_arrival *arrival = user;
+
+    return arrival->store != NULL ? arrival->sink.read_at(arrival->sink.user, offset_bytes, size_bytes) : NULL;
+}
+
+static void store_block_changed(void *user, uint64_t block, bool is_complete)
+{
+    struct hd_arrival *arrival = user;
+
+    if (arrival->store != NULL)
+        arrival->sink.block_changed(arrival->sink.user, block, is_complete);
+}
+
+/* Objects go to a descriptor one after the other: this is the first of those that wait for it. */
+static bool has_turn(const herald_inbox *inbox, const struct hd_arrival *arrival)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        const struct hd_arrival *other = &inbox->arrivals[i];
+
+        if (other == arrival || other->state == HD_ARRIVAL_FREE || other->stream.is_stream)
+            continue;
+        if (other->store != NULL || (other->sender_id == arrival->sender_id && other->state == HD_ARRIVAL_OPEN &&
+                                     other->size_bytes > 0 && (int16_t)(other->object_id - arrival->object_id) < 0))
+            return false;
+    }
+    return true;
+}
+
+/* @return 0, also if it has to wait for its turn; -errno with *error. */
+static int open_store(herald_inbox *inbox, struct hd_arrival *arrival, bool is_sparse, struct herald_error *error)
+{
+    struct hd_store_facts facts = {
+        .partition = arrival->partition,
+        .is_sparse = is_sparse,
+        .is_provisional = !arrival->has_info,
+        .sender_id = arrival->sender_id,
+        .instance_id = arrival->instance_id,
+        .object_id = arrival->object_id,
+    };
+    size_t memory_bytes = inbox->config.memory_bytes > 0 ? inbox->config.memory_bytes : MEMORY_BYTES;
+    int r;
+
+    if (inbox->place != NULL)
+        r = hd_store_new_file(&arrival->store, inbox->place, &facts, error);
+    else if (inbox->config.kind == HERALD_INBOX_MEMORY)
+        r = hd_store_new_memory(&arrival->store, memory_bytes, &facts, error);
+    else if (has_turn(inbox, arrival))
+        r = hd_store_new_descriptor(&arrival->store, inbox->config.fd, WINDOW_BYTES, &facts, error);
+    else
+        return 0;
+    if (r == 0)
+        hd_store_as_sink(arrival->store, &arrival->sink);
+    return r;
+}
+
+static bool wants_bytes(const struct hd_arrival *arrival)
+{
+    return !arrival->has_info || arrival->facts.type == HD_ENTRY_FILE || arrival->facts.type == HD_ENTRY_BYTES ||
+           arrival->facts.type == HD_ENTRY_UNKNOWN;
+}
+
+/* What is known of an object from its offer alone. */
+static int fill_arrival(struct hd_arrival *arrival, const struct herald_norm_offer *offer)
+{
+    uint64_t block_segments = (offer->block_bytes + offer->segment_bytes - 1) / offer->segment_bytes;
+
+    arrival->instance_id = offer->instance_id;
+    arrival->kind = offer->kind;
+    arrival->size_bytes = offer->size_bytes;
+    arrival->segment_bytes = offer->segment_bytes;
+    arrival->is_new = true;
+    return hd_partition_init(&arrival->partition, offer->size_bytes, offer->segment_bytes,
+                             block_segments > 0 ? (uint16_t)block_segments : 1);
+}
+
+static bool is_sparse(const struct herald_norm_offer *offer)
+{
+    struct hd_info info;
+
+    return offer->info != NULL && hd_info_decode(offer->info, offer->info_bytes, &info) == 0 && info.is_sparse;
+}
+
+/* @return 0; -EEXIST: it is not wanted; -errno with *error. */
+static int take(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_norm_offer *offer,
+                struct herald_error *error)
+{
+    int r = fill_arrival(arrival, offer);
+
+    if (r < 0)
+        return herald_error_set(error, r, "its size makes no sense");
+    if (!offer->has_info) {
+        arrival->has_info = true;
+        arrival->name = make_name(arrival);
+    } else if (offer->info != NULL) {
+        r = learn(inbox, arrival, offer->info, offer->info_bytes, error);
+        if (r < 0)
+            return r;
+        if (inbox->place != NULL && wants_bytes(arrival) &&
+            (r = hd_place_check_clash(inbox->place, arrival->name, error)) == -EEXIST) {
+            skip(inbox, arrival, error);
+            return r;
+        }
+    }
+    if (!wants_bytes(arrival))
+        return arrival->size_bytes == 0 ? 0 : herald_error_set(error, -EBADMSG, "its description is malformed");
+    return open_store(inbox, arrival, is_sparse(offer), error);
+}
+
+int hd_arrival_accept(void *user, const struct herald_norm_offer *offer, struct herald_norm_sink *ret_sink)
+{
+    herald_inbox *inbox = user;
+    struct herald_error error = { 0 };
+    struct hd_arrival *arrival;
+    int r;
+
+    if (inbox->is_finishing || hd_origin_get(inbox, offer->sender_id) == NULL)
+        return -ENOENT;
+    hd_origin_find(inbox, offer->sender_id)->segment_bytes = offer->segment_bytes;
+    arrival = hd_arrival_add(inbox, offer->sender_id, offer->object_id);
+    if (arrival == NULL)
+        return -ENOBUFS;
+    r = take(inbox, arrival, offer, &error);
+    if (r < 0) {
+        arrival->state = HD_ARRIVAL_FINISHING; /* the transport does not have it */
+        if (r == -EEXIST)
+            hd_arrival_remove(inbox, arrival);
+        else
+            hd_arrival_fail(inbox, arrival, &error);
+        return r;
+    }
+    inbox->has_new = true;
+    /* A store takes its segments directly, unless it is still to be opened. */
+    if (arrival->store != NULL && inbox->config.kind != HERALD_INBOX_DESCRIPTOR)
+        *ret_sink = arrival->sink;
+    else
+        *ret_sink = (struct herald_norm_sink){ arrival, store_write, store_read, store_block_changed };
+    return 0;
+}
+
+/* ---- going on with what earlier runs left ---------------------------------------------------- */
+
+struct marking {
+    herald_inbox *inbox;
+    struct hd_arrival *arrival;
+};
+
+static void mark(void *user, uint64_t offset_bytes, uint64_t size_bytes)
+{
+    struct marking *marking = user;
+
+    (void)herald_norm_receiver_mark_present(marking->inbox->norm, marking->arrival->sender_id,
+                                            marking->arrival->object_id, offset_bytes, size_bytes,
+                                            marking->inbox->now_ns);
+}
+
+static void resume(herald_inbox *inbox, struct hd_arrival *arrival, bool with_name)
+{
+    struct marking marking = { inbox, arrival };
+    struct hd_identity identity;
+
+    if (inbox->place == NULL || arrival->store == NULL || arrival->state != HD_ARRIVAL_OPEN)
+        return;
+    fill_identity(arrival, with_name, &identity);
+    arrival->resumed_bytes += hd_store_resume(arrival->store, inbox->place, &identity, mark, &marking);
+    if (arrival->resumed_bytes > 0)
+        hd_store_as_sink(arrival->store, &arrival->sink);
+}
+
+void hd_arrival_resume_new(herald_inbox *inbox)
+{
+    if (!inbox->has_new)
+        return;
+    inbox->has_new = false;
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->state != HD_ARRIVAL_OPEN || !arrival->is_new)
+            continue;
+        arrival->is_new = false;
+        resume(inbox, arrival, arrival->has_info);
+        if (arrival->has_info)
+            introduce(inbox, arrival);
+    }
+}
+
+/* The name comes later than the first bytes, because its packet was lost, or this host joined late. */
+void hd_arrival_on_info(herald_inbox *inbox, struct hd_arrival *arrival, const uint8_t *info, size_t info_bytes)
+{
+    struct herald_error error = { 0 };
+    uint32_t sender_id = arrival->sender_id;
+    uint16_t object_id = arrival->object_id;
+    int r;
+
+    if (arrival->has_info)
+        return;
+    r = learn(inbox, arrival, info, info_bytes, &error);
+    if (r == 0 && inbox->place != NULL && !arrival->stream.is_stream &&
+        (r = hd_place_check_clash(inbox->place, arrival->name, &error)) == -EEXIST)
+        skip(inbox, arrival, &error);
+    if (r == 0 && arrival->store != NULL && inbox->place != NULL && !arrival->stream.is_stream) {
+        struct hd_info decoded;
+
+        if (hd_info_decode(info, info_bytes, &decoded) == 0 && decoded.is_sparse)
+            hd_store_set_sparse(arrival->store);
+        else
+            r = hd_store_reserve(arrival->store, &error);
+    }
+    if (r == -EEXIST) {
+        if (arrival->store != NULL)
+            hd_store_discard(arrival->store);
+        hd_arrival_remove(inbox, arrival);
+        (void)herald_norm_receiver_abort(inbox->norm, sender_id, object_id);
+    } else if (r < 0) {
+        hd_arrival_fail(inbox, arrival, &error);
+    } else {
+        if (!arrival->is_new && !arrival->stream.is_stream)
+            resume(inbox, arrival, true);
+        introduce(inbox, arrival);
+    }
+}
+
+/* ---- complete -------------------------------------------------------------------------------- */
+
+void hd_arrival_done(herald_inbox *inbox, struct hd_arrival *arrival, const char *path)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+
+    if (origin != NULL && arrival->facts.is_entry && arrival->facts.delivery_id == origin->delivery_id)
+        hd_origin_set_done(origin, arrival->facts.index, hd_arrival_received_bytes(arrival), false);
+    if (arrival->store == NULL && path != NULL && arrival->facts.is_entry && origin != NULL &&
+        arrival->facts.type == HD_ENTRY_FILE) /* the place's thread had the store */
+        origin->done_bytes += arrival->size_bytes;
+    inbox->stats.objects++;
+    inbox->stats.bytes += arrival->stream.is_stream ? arrival->stream.position_bytes : arrival->size_bytes;
+    hd_inbox_tell_object(inbox, HERALD_INBOX_DONE, arrival, path, NULL);
+    hd_arrival_remove(inbox, arrival);
+    if (origin != NULL)
+        hd_origin_check_ended(inbox, origin);
+    hd_inbox_check_count(inbox);
+}
+
+/* The next one's turn to write to the descriptor. */
+static void give_turn(herald_inbox *inbox)
+{
+    if (inbox->config.kind != HERALD_INBOX_DESCRIPTOR)
+        return;
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+        struct herald_error error;
+
+        if (arrival->state == HD_ARRIVAL_OPEN && arrival->store == NULL && arrival->size_bytes > 0 &&
+            !arrival->stream.is_stream && open_store(inbox, arrival, false, &error) < 0)
+            hd_arrival_fail(inbox, arrival, &error);
+    }
+}
+
+/* The wrong digest: what was received is thrown away, and comes again because it is missing. */
+static void refuse_damaged(herald_inbox *inbox, struct hd_arrival *arrival)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+    struct herald_error error;
+
+    herald_error_set(&error, -EBADMSG, "its digest is not that of the sender");
+    if (origin == NULL || ++origin->damaged_count >= DAMAGED_MAX || !arrival->facts.is_entry) {
+        hd_arrival_fail(inbox, arrival, &error);
+        return;
+    }
+    if (arrival->store != NULL)
+        hd_store_discard(arrival->store);
+    hd_arrival_remove(inbox, arrival);
+}
+
+/* Hands a verified file to the place's thread. */
+static void finish_file(herald_inbox *inbox, struct hd_arrival *arrival)
+{
+    const struct hd_finish finish = {
+        .name = arrival->name,
+        .has_meta = arrival->facts.has_meta,
+        .mode = arrival->facts.mode,
+        .mtime_ns = arrival->facts.mtime_ns,
+        .cookie = arrival->cookie,
+    };
+    struct hd_store *store = arrival->store;
+    struct herald_error error;
+
+    arrival->store = NULL;
+    arrival->state = HD_ARRIVAL_FINISHING;
+    if (hd_place_finish(inbox->place, store, &finish) == 0)
+        return;
+    herald_error_set(&error, -ENOMEM, "out of memory");
+    hd_arrival_fail(inbox, arrival, &error);
+}
+
+static void conclude_note(herald_inbox *inbox, struct hd_arrival *arrival)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+    const struct hd_arrival_facts *facts = &arrival->facts;
+    struct hd_arrival *entry = find_entry(inbox, arrival->sender_id, facts->delivery_id, facts->index);
+
+    if (origin == NULL || !facts->is_entry || facts->delivery_id != origin->delivery_id) {
+        ; /* of a delivery that is over */
+    } else if (facts->type == HD_ENTRY_WITHDRAWN) {
+        hd_origin_set_done(origin, facts->index, 0, true);
+        hd_origin_check_ended(inbox, origin);
+    } else if (facts->has_digest && entry != NULL && entry->state <= HD_ARRIVAL_UNCHECKED) {
+        entry->facts.has_digest = true;
+        entry->facts.digest_size_bytes = facts->digest_size_bytes;
+        memcpy(entry->facts.digest, facts->digest, HD_DIGEST_BYTES);
+        if (entry->state == HD_ARRIVAL_UNCHECKED)
+            hd_arrival_conclude(inbox, entry);
+    } else if (facts->has_digest) {
+        struct hd_info info = { .index = facts->index, .size_bytes = facts->digest_size_bytes };
+
+        memcpy(info.digest, facts->digest, HD_DIGEST_BYTES);
+        hd_origin_keep_digest(origin, &info);
+    }
+    hd_arrival_remove(inbox, arrival);
+}
+
+/* Directories and links are made at once. */
+static void conclude_made(herald_inbox *inbox, struct hd_arrival *arrival)
+{
+    const struct hd_arrival_facts *facts = &arrival->facts;
+    struct herald_error error;
+    int r = 0;
+
+    if (inbox->place != NULL && facts->type == HD_ENTRY_DIRECTORY)
+        r = hd_place_make_directory(inbox->place, arrival->name, facts->mode, facts->mtime_ns, &error);
+    else if (inbox->place != NULL)
+        r = hd_place_make_link(inbox->place, arrival->name, arrival->link != NULL ? arrival->link : "", facts->mtime_ns,
+                               &error);
+    arrival->facts.has_digest = true; /* there is nothing about it that could be wrong */
+    if (r == -EEXIST && inbox->config.clash == HERALD_CLASH_SKIP) {
+        skip(inbox, arrival, &error);
+        hd_arrival_remove(inbox, arrival);
+    } else if (r < 0) {
+        hd_arrival_fail(inbox, arrival, &error);
+    } else {
+        hd_arrival_done(inbox, arrival, inbox->place != NULL ? arrival->name : NULL);
+    }
+}
+
+static bool is_verified(const struct hd_arrival *arrival)
+{
+    uint8_t digest[HD_DIGEST_BYTES];
+
+    if (arrival->stream.is_stream)
+        return hd_stream_is_verified(arrival);
+    return hd_store_digest(arrival->store, digest) == 0 && memcmp(digest, arrival->facts.digest, sizeof(digest)) == 0;
+}
+
+void hd_arrival_conclude(herald_inbox *inbox, struct hd_arrival *arrival)
+{
+    if (arrival->facts.has_digest && !is_verified(arrival)) {
+        refuse_damaged(inbox, arrival);
+        give_turn(inbox);
+    } else if (inbox->place != NULL) {
+        finish_file(inbox, arrival);
+    } else if (arrival->store != NULL && !hd_store_is_drained(arrival->store)) {
+        arrival->state = HD_ARRIVAL_DRAINING;
+        hd_inbox_watch_reader(inbox, true);
+    } else {
+        hd_arrival_done(inbox, arrival, NULL);
+        give_turn(inbox);
+    }
+}
+
+/* An object of no bytes has had no store so far, unless it is to be a file. */
+static int open_empty(herald_inbox *inbox, struct hd_arrival *arrival, struct herald_error *error)
+{
+    if (arrival->store != NULL || arrival->size_bytes > 0)
+        return arrival->store != NULL ? 0 : herald_error_set(error, -EIO, "it has no store");
+    return open_store(inbox, arrival, false, error);
+}
+
+void hd_arrival_on_complete(herald_inbox *inbox, struct hd_arrival *arrival)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+    struct herald_norm_object_status status;
+    struct herald_error error = { 0 };
+    enum hd_entry_type type = arrival->facts.type;
+
+    if (arrival->is_new && arrival->has_info) {
+        arrival->is_new = false;
+        introduce(inbox, arrival);
+    }
+    if (herald_norm_receiver_get_object(inbox->norm, arrival->sender_id, arrival->object_id, &status) == 0)
+        arrival->repaired_segments = status.segments_nacked;
+    arrival->state = HD_ARRIVAL_UNCHECKED;
+    if (type == HD_ENTRY_DIGEST || type == HD_ENTRY_WITHDRAWN) {
+        conclude_note(inbox, arrival);
+    } else if (type == HD_ENTRY_DIRECTORY || type == HD_ENTRY_LINK) {
+        conclude_made(inbox, arrival);
+    } else if (open_empty(inbox, arrival, &error) < 0 || hd_store_flush(arrival->store) < 0) {
+        if (error.code == 0)
+            (void)hd_store_error(arrival->store, &error);
+        hd_arrival_fail(inbox, arrival, &error);
+        give_turn(inbox);
+    } else {
+        if (!arrival->facts.has_digest && origin != NULL && arrival->facts.is_entry)
+            (void)hd_origin_take_digest(origin, arrival);
+        if (arrival->facts.has_digest || !arrival->facts.is_entry)
+            hd_arrival_conclude(inbox, arrival);
+        else if (origin != NULL) /* if the sender does not have its digest any more, the whole comes again */
+            hd_origin_set_arriving(origin, arrival->facts.index, false);
+    }
+}
+
+void hd_arrival_on_aborted(herald_inbox *inbox, struct hd_arrival *arrival,
+                           const struct herald_norm_receiver_event *event)
+{
+    struct herald_error error;
+
+    switch (event->abort) {
+    case HERALD_NORM_ABORT_SINK:
+        if (arrival->store == NULL || hd_store_error(arrival->store, &error) == 0)
+            herald_error_set(&error, event->error, "it cannot be written: %s", strerror(-event->error));
+        arrival->state = HD_ARRIVAL_FINISHING;
+        hd_arrival_fail(inbox, arrival, &error);
+        break;
+    case HERALD_NORM_ABORT_LIMIT:
+        herald_error_set(&error, -EFBIG, "it is larger than this receiver can keep track of");
+        arrival->state = HD_ARRIVAL_FINISHING;
+        hd_arrival_fail(inbox, arrival, &error);
+        break;
+    case HERALD_NORM_ABORT_SQUELCHED:
+    case HERALD_NORM_ABORT_WINDOW:
+    case HERALD_NORM_ABORT_RESTARTED:
+    case HERALD_NORM_ABORT_GONE:
+    case HERALD_NORM_ABORT_LOCAL:
+        /* It may come again: what is here is kept. */
+        if (arrival->store != NULL && inbox->place != NULL && !arrival->stream.is_stream) {
+            hd_store_keep(arrival->store, inbox->place);
+            arrival->store = NULL;
+        }
+        hd_arrival_remove(inbox, arrival);
+        break;
+    }
+    give_turn(inbox);
+}
+
+/* ---- in between ------------------------------------------------------------------------------ */
+
+void hd_arrival_flush_all(herald_inbox *inbox)
+{
+    uint32_t left = inbox->arrival_count;
+
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX && left > 0; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+        struct herald_error error;
+
+        if (arrival->state == HD_ARRIVAL_FREE)
+            continue;
+        left--;
+        if (arrival->state != HD_ARRIVAL_OPEN || arrival->store == NULL || arrival->stream.is_stream ||
+            hd_store_flush(arrival->store) >= 0)
+            continue;
+        (void)hd_store_error(arrival->store, &error);
+        hd_arrival_fail(inbox, arrival, &error);
+        give_turn(inbox);
+    }
+    if (inbox->config.kind == HERALD_INBOX_DESCRIPTOR && inbox->arrival_count > 0)
+        for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++)
+            if (inbox->arrivals[i].store != NULL && !hd_store_is_drained(inbox->arrivals[i].store))
+                hd_inbox_watch_reader(inbox, true);
+}
+
+static struct hd_arrival *find_finishing(herald_inbox *inbox, uint64_t cookie)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++)
+        if (inbox->arrivals[i].state == HD_ARRIVAL_FINISHING && inbox->arrivals[i].cookie == cookie)
+            return &inbox->arrivals[i];
+    return NULL;
+}
+
+/* What the descriptor's reader has made room for. */
+static void collect_drained(herald_inbox *inbox)
+{
+    bool waits = false;
+
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+        struct herald_error error;
+
+        if (arrival->state == HD_ARRIVAL_FREE || arrival->store == NULL || arrival->stream.is_stream)
+            continue;
+        if (hd_store_flush(arrival->store) < 0) {
+            (void)hd_store_error(arrival->store, &error);
+            hd_arrival_fail(inbox, arrival, &error);
+            give_turn(inbox);
+        } else if (!hd_store_is_drained(arrival->store)) {
+            waits = true;
+        } else if (arrival->state == HD_ARRIVAL_DRAINING) {
+            hd_arrival_done(inbox, arrival, NULL);
+            give_turn(inbox);
+        }
+    }
+    hd_inbox_watch_reader(inbox, waits);
+}
+
+void hd_arrival_collect(herald_inbox *inbox)
+{
+    struct hd_finished finished;
+
+    if (inbox->waits_for_reader)
+        collect_drained(inbox);
+    if (inbox->place == NULL)
+        return;
+    while (hd_place_next_finished(inbox->place, &finished) > 0) {
+        struct hd_arrival *arrival = find_finishing(inbox, finished.cookie);
+
+        if (arrival == NULL)
+            continue;
+        if (finished.error.code == 0)
+            hd_arrival_done(inbox, arrival, finished.path);
+        else
+            hd_arrival_fail(inbox, arrival, &finished.error);
+    }
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/* The senders that an inbox hears: what of their deliveries is here, and what they are told about it. */
+#include "inbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ONE_BIT(index) (UINT64_C(1) << (index) % 64)
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+struct hd_origin *hd_origin_find(herald_inbox *inbox, uint32_t node_id)
+{
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)
+        if (inbox->origins[i].node_id == node_id && node_id != 0)
+            return &inbox->origins[i];
+    return NULL;
+}
+
+/* The one that was not heard for longest makes room for another, if nothing of it is open. */
+static struct hd_origin *find_room(herald_inbox *inbox)
+{
+    struct hd_origin *oldest = NULL;
+
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++) {
+        struct hd_origin *origin = &inbox->origins[i];
+        bool is_open = false;
+
+        if (origin->node_id == 0)
+            return origin;
+        for (uint32_t k = 0; k < HD_ARRIVALS_MAX && !is_open; k++)
+            is_open = inbox->arrivals[k].state != HD_ARRIVAL_FREE && inbox->arrivals[k].sender_id == origin->node_id;
+        if (!is_open && (oldest == NULL || origin->heard_ns < oldest->heard_ns))
+            oldest = origin;
+    }
+    return oldest;
+}
+
+void hd_origin_release(struct hd_origin *origin)
+{
+    free(origin->done);
+    free(origin->failed);
+    free(origin->arriving);
+    free(origin->orphans);
+    *origin = (struct hd_origin){ 0 };
+}
+
+struct hd_origin *hd_origin_get(herald_inbox *inbox, uint32_t node_id)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, node_id);
+
+    if (origin != NULL)
+        return origin;
+    origin = find_room(inbox);
+    if (origin == NULL)
+        return NULL;
+    hd_origin_release(origin);
+    origin->node_id = node_id;
+    origin->heard_ns = inbox->now_ns;
+    return origin;
+}
+
+/* ---- entries --------------------------------------------------------------------------------- */
+
+/* @return a larger copy, NULL without memory. */
+static uint64_t *grow(const uint64_t *bitmap, uint32_t old_bits, uint32_t bits)
+{
+    uint64_t *larger = calloc(bits / 64, sizeof(*larger));
+
+    if (larger != NULL && old_bits > 0)
+        memcpy(larger, bitmap, old_bits / 8);
+    return larger;
+}
+
+static int make_room(struct hd_origin *origin, uint32_t index)
+{
+    uint64_t **bitmaps[] = { &origin->done, &origin->failed, &origin->arriving };
+    uint64_t *larger[3] = { NULL };
+    uint32_t bits = origin->bits > 0 ? origin->bits : 1024;
+    bool is_short = false;
+
+    if (index < origin->bits)
+        return 0;
+    if (index >= HD_ENTRIES_MAX)
+        return -E2BIG;
+    while (bits <= index)
+        bits *= 2;
+    for (size_t i = 0; i < 3; i++) {
+        larger[i] = grow(*bitmaps[i], origin->bits, bits);
+        is_short |= larger[i] == NULL;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        free(is_short ? larger[i] : *bitmaps[i]);
+        if (!is_short)
+            *bitmaps[i] = larger[i];
+    }
+    if (is_short)
+        return -ENOMEM;
+    origin->bits = bits;
+    return 0;
+}
+
+/* A sender has begun another delivery. */
+static void start_over(struct hd_origin *origin, uint64_t delivery_id)
+{
+    struct hd_origin old = *origin;
+
+    hd_origin_release(origin);
+    origin->node_id = old.node_id;
+    origin->peer = old.peer;
+    origin->heard_ns = old.heard_ns;
+    memcpy(origin->host, old.host, sizeof(origin->host));
+    origin->is_told = old.is_told;
+    origin->delivery_id = delivery_id;
+}
+
+int hd_origin_note_entry(herald_inbox *inbox, struct hd_origin *origin, uint64_t delivery_id, uint32_t index)
+{
+    (void)inbox;
+    if (origin->delivery_id != delivery_id)
+        start_over(origin, delivery_id);
+    origin->is_herald = true;
+    return make_room(origin, index);
+}
+
+bool hd_origin_has_done(const struct hd_origin *origin, uint32_t index)
+{
+    return index < origin->bits && origin->done[index / 64] & ONE_BIT(index);
+}
+
+bool hd_origin_has_failed(const struct hd_origin *origin, uint32_t index)
+{
+    return index < origin->bits && origin->failed[index / 64] & ONE_BIT(index);
+}
+
+void hd_origin_set_done(struct hd_origin *origin, uint32_t index, uint64_t size_bytes, bool is_withdrawn)
+{
+    if (index >= origin->bits || hd_origin_has_done(origin, index))
+        return;
+    if (hd_origin_has_failed(origin, index)) {
+        origin->failed[index / 64] &= ~ONE_BIT(index);
+        origin->failed_count--;
+    }
+    origin->done[index / 64] |= ONE_BIT(index);
+    if (is_withdrawn)
+        origin->withdrawn_count++;
+    else
+        origin->done_count++;
+    origin->done_bytes += size_bytes;
+}
+
+void hd_origin_set_failed(struct hd_origin *origin, uint32_t index, const char *name, const struct herald_error *error)
+{
+    if (index >= origin->bits || hd_origin_has_done(origin, index) || hd_origin_has_failed(origin, index))
+        return;
+    origin->failed[index / 64] |= ONE_BIT(index);
+    origin->failed_count++;
+    if (origin->reason[0] == '\0')
+        snprintf(origin->reason, sizeof(origin->reason), "%.64s: %.90s", name, error->cause);
+}
+
+void hd_origin_set_arriving(struct hd_origin *origin, uint32_t index, bool is_arriving)
+{
+    if (index >= origin->bits)
+        return;
+    if (is_arriving)
+        origin->arriving[index / 64] |= ONE_BIT(index);
+    else
+        origin->arriving[index / 64] &= ~ONE_BIT(index);
+}
+
+/* ---- digests that come on their own ---------------------------------------------------------- */
+
+void hd_origin_keep_digest(struct hd_origin *origin, const struct hd_info *info)
+{
+    struct hd_orphan_digest *orphan;
+
+    if (hd_origin_has_done(origin, info->index))
+        return;
+    if (origin->orphans == NULL)
+        origin->orphans = calloc(HD_DIGESTS_MAX, sizeof(*origin->orphans));
+    if (origin->orphans == NULL)
+        return;
+    /* When there are too many, the oldest goes: its object will be sent again, and its digest with it. */
+    if (origin->orphan_count == HD_DIGESTS_MAX)
+        memmove(origin->orphans, origin->orphans + 1, --origin->orphan_count * sizeof(*origin->orphans));
+    orphan = &origin->orphans[origin->orphan_count++];
+    orphan->index = info->index;
+    orphan->size_bytes = info->size_bytes;
+    memcpy(orphan->digest, info->digest, HD_DIGEST_BYTES);
+}
+
+bool hd_origin_take_digest(struct hd_origin *origin, struct hd_arrival *arrival)
+{
+    for (uint32_t i = origin->orphan_count; i-- > 0;) {
+        struct hd_orphan_digest *orphan = &origin->orphans[i];
+
+        if (orphan->index != arrival->facts.index)
+            continue;
+        memcpy(arrival->facts.digest, orphan->digest, HD_DIGEST_BYTES);
+        arrival->facts.digest_size_bytes = orphan->size_bytes;
+        arrival->facts.has_digest = true;
+        *orphan = origin->orphans[--origin->orphan_count];
+        return true;
+    }
+    return false;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void add_range(struct hd_answer *answer, uint32_t first, uint32_t last)
+{
+    struct hd_range *range = &answer->missing[answer->missing_count];
+
+    if (answer->missing_count > 0 && range[-1].last + 1 == first)
+        range[-1].last = last;
+    else if (answer->missing_count < HD_RANGES_MAX)
+        answer->missing[answer->missing_count++] = (struct hd_range){ first, last };
+}
+
+static void list_missing(const struct hd_origin *origin, struct hd_answer *answer)
+{
+    uint32_t known = origin->bits < origin->entries ? origin->bits : origin->entries;
+
+    for (uint32_t index = 0; index < known; index++) {
+        uint64_t here = origin->done[index / 64] | origin->failed[index / 64] | origin->arriving[index / 64];
+
+        if (index % 64 == 0 && here == UINT64_MAX)
+            index += 63;
+        else if (!(here & ONE_BIT(index)))
+            add_range(answer, index, index);
+    }
+    if (known < origin->entries)
+        add_range(answer, known, origin->entries - 1);
+}
+
+static enum hd_answer_state state_of(const herald_inbox *inbox, const struct hd_origin *origin)
+{
+    uint32_t ended = origin->done_count + origin->withdrawn_count + origin->failed_count;
+
+    if (origin->entries > 0 && ended >= origin->entries)
+        return origin->failed_count > 0 ? HD_STATE_ENDED : HD_STATE_COMPLETE;
+    return origin->is_dismissed || inbox->is_finishing ? HD_STATE_ENDED : HD_STATE_RECEIVING;
+}
+
+static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with_missing, struct hd_answer *ret_answer)
+{
+    static const char takes_no_more[] = "it takes no more: it has all that it was to receive";
+    struct hd_answer *answer = ret_answer;
+
+    *answer = (struct hd_answer){
+        .kind = HD_ANSWER_STATUS,
+        .delivery_id = origin->delivery_id,
+        .host = { inbox->host, strlen(inbox->host) },
+        .state = state_of(inbox, origin),
+        .complete_count = origin->done_count,
+        .failed_count = origin->failed_count,
+        .received_bytes = origin->done_bytes,
+        .repaired_segments = origin->repaired_segments,
+        .reason = { origin->reason, strlen(origin->reason) },
+    };
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        const struct hd_arrival *arrival = &inbox->arrivals[i];
+        struct herald_norm_object_status status;
+
+        if (arrival->state == HD_ARRIVAL_FREE || arrival->sender_id != origin->node_id)
+            continue;
+        answer->received_bytes += hd_arrival_received_bytes(arrival);
+        answer->repaired_segments += arrival->repaired_segments;
+        if (arrival->state == HD_ARRIVAL_OPEN &&
+            herald_norm_receiver_get_object(inbox->norm, arrival->sender_id, arrival->object_id, &status) == 0)
+            answer->repaired_segments += status.segments_nacked;
+    }
+    if (answer->state == HD_STATE_ENDED && answer->reason.size_bytes == 0)
+        answer->reason = (struct hd_text){ takes_no_more, sizeof(takes_no_more) - 1 };
+    if (with_missing)
+        list_missing(origin, answer);
+}
+
+static void answer(herald_inbox *inbox, struct hd_origin *origin, const struct hd_answer *content, uint8_t ack_id)
+{
+    uint8_t bytes[HD_MESSAGE_BYTES];
+    bool is_small = origin->segment_bytes > 0 && origin->segment_bytes < sizeof(bytes);
+    int size_bytes = hd_answer_encode(content, bytes, is_small ? origin->segment_bytes : sizeof(bytes));
+    int r;
+
+    if (size_bytes < 0)
+        return;
+    r = herald_norm_receiver_acknowledge(inbox->norm, origin->node_id, HD_ACK_TYPE, ack_id, bytes, (size_t)size_bytes,
+                                         inbox->now_ns);
+    if (r == 0)
+        origin->was_greeted = true;
+}
+
+void hd_origin_greet(herald_inbox *inbox, struct hd_origin *origin)
+{
+    const struct hd_answer here = {
+        .kind = HD_ANSWER_HERE,
+        .delivery_id = origin->delivery_id,
+        .host = { inbox->host, strlen(inbox->host) },
+    };
+
+    if (!origin->was_greeted)
+        answer(inbox, origin, &here, 0);
+}
+
+static void note_sender(herald_inbox *inbox, struct hd_origin *origin, const struct hd_request *request)
+{
+    struct herald_inbox_event event = { .kind = HERALD_INBOX_SENDER };
+    size_t length = request->host.size_bytes < sizeof(origin->host) - 1 ? request->host.size_bytes
+                                                                        : sizeof(origin->host) - 1;
+
+    if (origin->delivery_id != request->delivery_id)
+        start_over(origin, request->delivery_id);
+    origin->is_herald = true;
+    if (request->entries > 0 && request->entries <= HD_ENTRIES_MAX)
+        origin->entries = request->entries;
+    if (origin->host[0] != '\0' || length == 0)
+        return;
+    memcpy(origin->host, request->host.at, length);
+    origin->host[length] = '\0';
+    event.object.sender_id = origin->node_id;
+    event.object.sender = origin->peer;
+    memcpy(event.object.sender_host, origin->host, sizeof(origin->host));
+    origin->is_told = true;
+    hd_inbox_tell(inbox, &event, NULL);
+}
+
+void hd_origin_on_request(herald_inbox *inbox, const struct herald_norm_receiver_event *event)
+{
+    struct hd_origin *origin = hd_origin_get(inbox, event->sender_id);
+    struct hd_request request;
+    struct hd_answer content;
+
+    if (origin == NULL || event->ack_type != HD_ACK_TYPE ||
+        hd_request_decode(event->content, event->content_bytes, &request) < 0)
+        return;
+    note_sender(inbox, origin, &request);
+    if (request.kind == HD_REQUEST_ROLL_CALL) {
+        content = (struct hd_answer){
+            .kind = HD_ANSWER_HERE,
+            .delivery_id = origin->delivery_id,
+            .host = { inbox->host, strlen(inbox->host) },
+        };
+        if (!inbox->is_finishing)
+            answer(inbox, origin, &content, event->ack_id);
+        return;
+    }
+    if (request.kind == HD_REQUEST_DISMISS)
+        origin->is_dismissed = true;
+    hd_origin_check_ended(inbox, origin);
+    fill_answer(inbox, origin, request.kind == HD_REQUEST_RECEIPT, &content);
+    if (content.state != HD_STATE_RECEIVING)
+        origin->receipt_ns = inbox->now_ns;
+    answer(inbox, origin, &content, event->ack_id);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void tell_ended(herald_inbox *inbox, struct hd_origin *origin, enum herald_inbox_event_kind kind)
+{
+    struct herald_inbox_event event = {
+        .kind = kind,
+        .object = { .sender_id = origin->node_id, .sender = origin->peer },
+        .objects = origin->done_count,
+        .failed_objects = origin->failed_count,
+        .bytes = origin->done_bytes,
+    };
+
+    if (origin->entries > origin->done_count + origin->failed_count + origin->withdrawn_count)
+        event.failed_objects = origin->entries - origin->done_count - origin->withdrawn_count;
+    memcpy(event.object.sender_host, origin->host, sizeof(origin->host));
+    hd_inbox_tell(inbox, &event, NULL);
+}
+
+void hd_origin_check_ended(herald_inbox *inbox, struct hd_origin *origin)
+{
+    if (!origin->is_herald || origin->is_ended || (state_of(inbox, origin) == HD_STATE_RECEIVING && !origin->is_gone))
+        return;
+    origin->is_ended = true;
+    if (inbox->place != NULL)
+        hd_place_finish_directories(inbox->place);
+    tell_ended(inbox, origin, HERALD_INBOX_DELIVERY);
+    if (inbox->config.once && !inbox->is_finishing) {
+        inbox->is_finishing = true;
+        inbox->finishing_ns = inbox->now_ns;
+        /* Gone without having finished: what is missing will not come. */
+        if (origin->is_gone && state_of(inbox, origin) != HD_STATE_COMPLETE)
+            inbox->stats.failed_objects += origin->failed_count == 0;
+    }
+}
+
+void hd_origin_on_gone(herald_inbox *inbox, uint32_t node_id)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, node_id);
+
+    if (origin == NULL || origin->is_gone)
+        return;
+    origin->is_gone = true;
+    hd_origin_check_ended(inbox, origin);
+    tell_ended(inbox, origin, HERALD_INBOX_GONE);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct store_memory {
+    struct hd_store common;
+    uint8_t *bytes;
+};
+
+static int memory_write(struct hd_store *store, uint64_t offset_bytes, const uint8_t *bytes, size_t size_bytes)
+{
+    memcpy(((struct store_memory *)store)->bytes + offset_bytes, bytes, size_bytes);
+    return 0;
+}
+
+static const uint8_t *memory_read(struct hd_store *store, uint64_t offset_bytes, size_t size_bytes)
+{
+    (void)size_bytes;
+    return ((struct store_memory *)store)->bytes + offset_bytes;
+}
+
+static void memory_complete(struct hd_store *store, uint64_t block)
+{
+    (void)store;
+    (void)block;
+}
+
+static int memory_flush(struct hd_store *store)
+{
+    (void)store;
+    return 0;
+}
+
+static void memory_release(struct hd_store *store)
+{
+    free(((struct store_memory *)store)->bytes);
+}
+
+static const struct hd_store_ops memory_ops = {
+    .write = memory_write,
+    .read = memory_read,
+    .complete = memory_complete,
+    .flush = memory_flush,
+    .release = memory_release,
+};
+
+int hd_store_new_memory(struct hd_store **ret_store, size_t max_bytes, const struct hd_store_facts *facts,
+                        struct herald_error *error)
+{
+    uint64_t size_bytes = facts->partition.object_bytes;
+    char size_text[HD_SIZE_TEXT_BYTES], max_text[HD_SIZE_TEXT_BYTES];
+    struct store_memory *store;
+
+    if (size_bytes > max_bytes)
+        return herald_error_set(error, -EFBIG, "it is larger (%s) than what is accepted in memory (%s)",
+                                hd_size_text(size_text, size_bytes), hd_size_text(max_text, max_bytes));
+    store = calloc(1, sizeof(*store));
+    /* Cleared, for a block is read back before all of it was written. */
+    if (store != NULL)
+        store->bytes = calloc(1, size_bytes > 0 ? (size_t)size_bytes : 1);
+    if (store == NULL || store->bytes == NULL || hd_store_init(&store->common, &memory_ops, &facts->partition) < 0) {
+        if (store != NULL)
+            free(store->bytes);
+        free(store);
+        return herald_error_set(error, -ENOMEM, "out of memory: %s are needed", hd_size_text(size_text, size_bytes));
+    }
+    *ret_store = &store->common;
+    return 0;
+}
+
+const uint8_t *hd_store_bytes(const struct hd_store *store)
+{
+    return store->ops == &memory_ops ? ((const struct store_memory *)store)->bytes : NULL;
+}
