@@ -355,6 +355,16 @@ static const char bash_start[] =
     "        previous=${COMP_WORDS[COMP_CWORD - 2]}\n"
     "    fi\n";
 
+/* What is no option. The first operand is the endpoint, which nobody can guess. */
+static void put_bash_operands(void)
+{
+    fputs("    if [[ $current != -* ]]; then\n        case ${COMP_WORDS[1]} in\n", stdout);
+    for (size_t i = 0; commands[i] != NULL; i++)
+        if (commands[i]->complete != NULL && strcmp(commands[i]->complete, "file") == 0)
+            printf("        %s) ((COMP_CWORD < 3)) || _herald_paths -f ;;\n", commands[i]->name);
+    fputs("        esac\n        return\n    fi\n", stdout);
+}
+
 static void put_bash(void)
 {
     const struct option *option;
@@ -370,7 +380,8 @@ static void put_bash(void)
     fputs("    help:help)\n        _herald_words '", stdout);
     put_command_names();
     fputs(" --help'\n        return\n        ;;\n    esac\n", stdout);
-    fputs("    [[ $current == -* ]] || return\n    case ${COMP_WORDS[1]} in\n", stdout);
+    put_bash_operands();
+    fputs("    case ${COMP_WORDS[1]} in\n", stdout);
     for (size_t i = 0; commands[i] != NULL; i++)
         put_bash_options(commands[i]);
     fputs("    esac\n}\n\ncomplete -F _herald herald\n", stdout);
@@ -446,6 +457,8 @@ static void put_zsh_command(const struct command *command)
         putchar('(');
         put_command_names();
         putchar(')');
+    } else if (command->complete != NULL && strcmp(command->complete, "file") == 0) {
+        fputs("_files", stdout);
     } else {
         putchar(' ');
     }

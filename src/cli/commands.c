@@ -7,10 +7,7 @@
 enum { COMMANDS_MAX = 32 };
 
 const struct command *const commands[] = {
-    &command_send,
-    &command_listen,
-    &command_help,
-    NULL,
+    &command_send, &command_listen, &command_put, &command_get, &command_help, NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -7,6 +7,8 @@
 
 extern const struct command command_send;
 extern const struct command command_listen;
+extern const struct command command_put;
+extern const struct command command_get;
 extern const struct command command_help;
 
 /* All of them, in the order of the help; NULL-terminated. */

@@ -61,7 +61,8 @@ struct command {
     const struct option *options;
     size_t settings_bytes;
     int (*run)(const void *settings, const struct operands *operands); /* returns enum status */
-    bool only_help;                                                    /* of the common options it has --help alone */
+    const char *complete; /* what the shell offers for operands behind EP: "file", or NULL */
+    bool only_help;       /* of the common options it has --help alone */
 };
 
 struct output;

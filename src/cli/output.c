@@ -96,10 +96,19 @@ static int write_all(const struct output *output, int fd, bool is_file, const ch
     return 0;
 }
 
+static void clear_screen(const struct output *output)
+{
+    if (output->before_print != NULL)
+        output->before_print(output->before_print_user);
+}
+
 /* Messages: when nobody can read them, there is nobody to tell. */
 static void write_message(const struct output *output, const char *text, size_t size)
 {
-    int result = write_all(output, output->message_fd, false, text, size);
+    int result;
+
+    clear_screen(output);
+    result = write_all(output, output->message_fd, false, text, size);
     (void)result;
 }
 
@@ -141,6 +150,7 @@ static int write_data(struct output *output, const char *data, size_t size)
 {
     if (output->write_error != 0)
         return output->write_error;
+    clear_screen(output);
     output->write_error = write_all(output, output->data_fd, output->data_is_file, data, size);
     if (output->write_error != 0)
         report_write_error(output);
@@ -312,6 +322,16 @@ static void put_after(FILE *stream, const struct field *field, const void *at)
     fputs(plural + 3, stream);
 }
 
+bool output_put_value(FILE *stream, const struct field *field, const void *record)
+{
+    const void *at = field_at(field, record);
+
+    if (!field_is_known(field, at))
+        return false;
+    put_value(stream, field, at);
+    return true;
+}
+
 /* @return whether there was anything to say */
 static bool put_line(FILE *stream, const struct field *fields, const void *record)
 {
@@ -467,6 +487,17 @@ static void put_json_record(FILE *stream, const char *event, const struct field 
     json_decref(object);
 }
 
+int output_text(struct output *output, enum output_channel channel, const char *text, size_t size_bytes)
+{
+    if (channel == OUTPUT_MESSAGE && output->quiet)
+        return output->write_error;
+    if (output->json || channel == OUTPUT_DATA)
+        write_data(output, text, size_bytes);
+    else
+        write_message(output, text, size_bytes);
+    return output->write_error;
+}
+
 int output_record(struct output *output, enum output_channel channel, const char *event, const struct field *fields,
                   const void *record)
 {
@@ -486,10 +517,8 @@ int output_record(struct output *output, enum output_channel channel, const char
         free(text);
         return -ENOMEM;
     }
-    if (size > 0 && (output->json || channel == OUTPUT_DATA))
-        write_data(output, text, size);
-    else if (size > 0)
-        write_message(output, text, size);
+    if (size > 0)
+        output_text(output, channel, text, size);
     free(text);
     return output->write_error;
 }
@@ -519,10 +548,12 @@ static void output_problem(struct output *output, enum output_channel channel, c
 {
     struct problem problem = { .cause = error->cause, .advice = error->advice[0] != '\0' ? error->advice : NULL };
 
-    if (output->json)
+    if (output->json) {
         output_record(output, channel, event, problem_fields, &problem);
-    else if (channel == OUTPUT_ERROR || !output->quiet)
+    } else if (channel == OUTPUT_ERROR || !output->quiet) {
+        clear_screen(output);
         output_error_to(output->message_fd, prefix, error);
+    }
 }
 
 void output_error(struct output *output, const struct herald_error *error)

@@ -66,14 +66,16 @@ struct output {
     bool json;
     bool quiet;
     bool verbose;
-    const char *command;   /* prefix of error lines: "herald send" */
-    int data_fd;           /* 1, or a file that the command opened and closes itself */
-    const char *data_name; /* "standard output", or that file's path */
-    bool data_is_file;     /* a regular file: writing never blocks for long */
-    int message_fd;        /* 2 */
-    int interrupt_fd;      /* readable at Ctrl-C, which ends a write that blocks; -1: none */
-    uint64_t end_ns;       /* so does this time (monotonic); HERALD_NEVER */
-    int write_error;       /* -errno of the first failed write to data_fd, sticky */
+    const char *command;              /* prefix of error lines: "herald send" */
+    int data_fd;                      /* 1, or a file that the command opened and closes itself */
+    const char *data_name;            /* "standard output", or that file's path */
+    bool data_is_file;                /* a regular file: writing never blocks for long */
+    int message_fd;                   /* 2 */
+    int interrupt_fd;                 /* readable at Ctrl-C, which ends a write that blocks; -1: none */
+    uint64_t end_ns;                  /* so does this time (monotonic); HERALD_NEVER */
+    int write_error;                  /* -errno of the first failed write to data_fd, sticky */
+    void (*before_print)(void *user); /* called before anything is printed: to take a drawing off the screen; or NULL */
+    void *before_print_user;
 };
 
 /* `command` as in "herald send". Data goes to stdout, messages to stderr; a command may set the fds afterwards. */
@@ -93,6 +95,15 @@ int output_status(const struct output *output, int status);
  */
 int output_record(struct output *output, enum output_channel channel, const char *event, const struct field *fields,
                   const void *record);
+
+/*
+ * Prints records of one kind, an array of `count` at `record_bytes` each, as a table: one line each in columns, below a
+ * line of headings. `before` of a field is its heading, `after` follows its value; one without `before` is not shown.
+ * What is not known is "-"; a column of nothing else is left out. In JSON each is one object, as by output_record().
+ * @return as output_record().
+ */
+int output_table(struct output *output, enum output_channel channel, const char *event, const struct field *fields,
+                 const void *records, size_t record_bytes, size_t count);
 
 /* Payload as it is, to where data goes. @return as output_record(). */
 int output_raw(struct output *output, const void *data, size_t size_bytes);
@@ -119,6 +130,12 @@ void output_error_to(int fd, const char *prefix, const struct herald_error *erro
  * @return the length that the whole text has, like snprintf; at most size_bytes - 1 are written, then a NUL.
  */
 size_t text_escape(const uint8_t *data, size_t data_bytes, char *ret_text, size_t size_bytes);
+
+/* Whole lines, escaped already, to where a record of that channel goes. @return as output_record(). */
+int output_text(struct output *output, enum output_channel channel, const char *text, size_t size_bytes);
+
+/* What a field holds, in the human form, without `before` and `after`. @return false, with nothing put: not known. */
+bool output_put_value(FILE *stream, const struct field *field, const void *record);
 
 /* Whether the bytes are well-formed UTF-8 (RFC 3629). */
 bool text_is_utf8(const uint8_t *data, size_t data_bytes);

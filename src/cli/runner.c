@@ -3,11 +3,13 @@
 
 #include "words.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +21,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FACTS = 8, FACT_BYTES = 160 };
+enum { FACT_BYTES = 160 };
 
 struct waiting {
     struct waiting *next;
     struct herald_peer peer;
     uint16_t group_port;
-    char facts[FACTS][FACT_BYTES]; /* "NAME=value" for the environment */
+    char *facts[RUNNER_FACTS_MAX]; /* "NAME=value" for the environment */
+    size_t fact_count;
     size_t size_bytes;
     uint8_t payload[];
 };
@@ -36,6 +39,7 @@ struct runner {
     bool reply;
     bool output_to_stderr;
     uint64_t timeout_ns;
+    size_t queue_max;
     /* As they were when the runner was made: programs get these, whatever the command has set for itself since. */
     struct rlimit descriptors;
     int scheduling;
@@ -192,6 +196,7 @@ int runner_new(struct runner **ret_runner, const struct runner_config *config, s
     runner->reply = config->reply;
     runner->output_to_stderr = config->output_to_stderr;
     runner->timeout_ns = config->timeout_ns;
+    runner->queue_max = config->queue_max > 0 ? config->queue_max : RUNNER_QUEUE_MAX;
     runner->pid_fd = -1;
     runner->output_fd = -1;
     runner->scheduling = sched_getscheduler(0);
@@ -210,28 +215,71 @@ int runner_new(struct runner **ret_runner, const struct runner_config *config, s
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
-static void set_facts(struct waiting *waiting, const struct runner_job *job)
+static struct waiting *free_waiting(struct waiting *waiting)
+{
+    if (waiting == NULL)
+        return NULL;
+    for (size_t i = 0; i < waiting->fact_count; i++)
+        free(waiting->facts[i]);
+    free(waiting);
+    return NULL;
+}
+
+/* @return 0; -ENOMEM. */
+static int add_fact(struct waiting *waiting, const char *fact)
+{
+    assert(waiting->fact_count < RUNNER_FACTS_MAX);
+    waiting->facts[waiting->fact_count] = strdup(fact);
+    if (waiting->facts[waiting->fact_count] == NULL)
+        return -ENOMEM;
+    waiting->fact_count++;
+    return 0;
+}
+
+static int __attribute__((format(printf, 2, 3))) format_fact(struct waiting *waiting, const char *format, ...)
+{
+    char fact[FACT_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(fact, sizeof(fact), format, arguments);
+    va_end(arguments);
+    return add_fact(waiting, fact);
+}
+
+/* What is known of a datagram. @return 0; -ENOMEM. */
+static int set_datagram_facts(struct waiting *waiting, const struct runner_job *job)
 {
     char source[HERALD_ADDRESS_TEXT_BYTES];
-    char(*facts)[FACT_BYTES] = waiting->facts;
 
     herald_address_format(&job->peer.address, source, sizeof(source));
-    snprintf(facts[0], FACT_BYTES, "HERALD_SOURCE=%s", source);
-    snprintf(facts[1], FACT_BYTES, "HERALD_SOURCE_PORT=%u", job->peer.port);
-    snprintf(facts[2], FACT_BYTES, "HERALD_GROUP=%s", job->group);
-    snprintf(facts[3], FACT_BYTES, "HERALD_PORT=%u", job->group_port);
-    snprintf(facts[4], FACT_BYTES, "HERALD_INTERFACE=%s", job->interface);
-    snprintf(facts[5], FACT_BYTES, "HERALD_TTL=%d", job->ttl);
-    snprintf(facts[6], FACT_BYTES, "HERALD_SIZE=%zu", job->size_bytes);
-    snprintf(facts[7], FACT_BYTES, "HERALD_TIME=%llu.%09llu", (unsigned long long)(job->time_ns / 1000000000),
-             (unsigned long long)(job->time_ns % 1000000000));
+    if (format_fact(waiting, "HERALD_SOURCE=%s", source) < 0 ||
+        format_fact(waiting, "HERALD_SOURCE_PORT=%u", job->peer.port) < 0 ||
+        format_fact(waiting, "HERALD_GROUP=%s", job->group) < 0 ||
+        format_fact(waiting, "HERALD_PORT=%u", job->group_port) < 0 ||
+        format_fact(waiting, "HERALD_INTERFACE=%s", job->interface) < 0 ||
+        format_fact(waiting, "HERALD_TTL=%d", job->ttl) < 0 ||
+        format_fact(waiting, "HERALD_SIZE=%zu", job->size_bytes) < 0)
+        return -ENOMEM;
+    return format_fact(waiting, "HERALD_TIME=%llu.%09llu", (unsigned long long)(job->time_ns / 1000000000),
+                       (unsigned long long)(job->time_ns % 1000000000));
+}
+
+static int set_facts(struct waiting *waiting, const struct runner_job *job)
+{
+    if (job->facts == NULL)
+        return set_datagram_facts(waiting, job);
+    for (size_t i = 0; job->facts[i] != NULL; i++)
+        if (add_fact(waiting, job->facts[i]) < 0)
+            return -ENOMEM;
+    return 0;
 }
 
 int runner_submit(struct runner *runner, const struct runner_job *job)
 {
     struct waiting *waiting;
 
-    if (runner->waiting_count >= RUNNER_QUEUE_MAX)
+    if (runner->waiting_count >= runner->queue_max)
         return -EBUSY;
     waiting = calloc(1, sizeof(*waiting) + job->size_bytes);
     if (waiting == NULL)
@@ -239,8 +287,12 @@ int runner_submit(struct runner *runner, const struct runner_job *job)
     waiting->peer = job->peer;
     waiting->group_port = job->group_port;
     waiting->size_bytes = job->size_bytes;
-    memcpy(waiting->payload, job->payload, job->size_bytes);
-    set_facts(waiting, job);
+    if (job->size_bytes > 0)
+        memcpy(waiting->payload, job->payload, job->size_bytes);
+    if (set_facts(waiting, job) < 0) {
+        free_waiting(waiting);
+        return -ENOMEM;
+    }
     if (runner->last != NULL)
         runner->last->next = waiting;
     else
@@ -287,10 +339,10 @@ static char **make_environment(struct waiting *waiting)
 
     while (environ[count] != NULL)
         count++;
-    environment = calloc(count + FACTS + 1, sizeof(*environment));
+    environment = calloc(count + waiting->fact_count + 1, sizeof(*environment));
     if (environment == NULL)
         return NULL;
-    for (size_t i = 0; i < FACTS; i++)
+    for (size_t i = 0; i < waiting->fact_count; i++)
         environment[used++] = waiting->facts[i];
     for (size_t i = 0; i < count; i++)
         if (strncmp(environ[i], "HERALD_", 7) != 0)
@@ -397,7 +449,7 @@ static int start(struct runner *runner, struct waiting *waiting, uint64_t now_ns
     if (r < 0)
         return r;
     runner->current = waiting;
-    runner->kill_ns = now_ns + runner->timeout_ns;
+    runner->kill_ns = runner->timeout_ns > 0 ? now_ns + runner->timeout_ns : HERALD_NEVER;
     runner->timed_out = false;
     runner->output_overflow = false;
     runner->output_bytes = 0;
@@ -476,8 +528,7 @@ static bool collect(struct runner *runner, uint64_t now_ns, struct runner_result
         .output_bytes = runner->output_bytes,
     };
     judge(runner, wait_status, result);
-    free(runner->current);
-    runner->current = NULL;
+    runner->current = free_waiting(runner->current);
     return true;
 }
 
@@ -496,7 +547,7 @@ int runner_process(struct runner *runner, uint64_t now_ns, struct runner_result 
         return 0;
     *ret_result = (struct runner_result){ .peer = waiting->peer, .group_port = waiting->group_port, .failed = true };
     herald_error_set(&ret_result->error, r, "cannot run '%s': %s", runner->words[0], strerror(-r));
-    free(waiting);
+    free_waiting(waiting);
     return 1;
 }
 
@@ -528,7 +579,7 @@ size_t runner_drop_waiting(struct runner *runner)
     size_t count = runner->waiting_count;
 
     while (runner->first != NULL)
-        free(take_waiting(runner));
+        free_waiting(take_waiting(runner));
     return count;
 }
 
@@ -550,7 +601,7 @@ struct runner *runner_free(struct runner *runner)
     if (runner->output_fd >= 0)
         close(runner->output_fd);
     runner_drop_waiting(runner);
-    free(runner->current);
+    free_waiting(runner->current);
     words_free(runner->words);
     free(runner);
     return NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a program for each datagram, one after the other in the order of arrival: payload on its standard input, facts
- * in its environment, and, if wanted, its output as the answer. No shell is involved unless it is asked for.
+ * Runs a program for each datagram or received object, one after the other in the order of arrival: payload on its
+ * standard input, facts in its environment, and, if wanted, its output as the answer. No shell is involved unless it is
+ * asked for.
  */
 #ifndef CLI_RUNNER_H
 #define CLI_RUNNER_H
@@ -13,15 +14,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Datagrams that wait for their turn; those beyond are not run, and counted. */
-enum { RUNNER_QUEUE_MAX = 1024 };
+/* Datagrams that wait for their turn; those beyond are not run, and counted. And the most facts of a job. */
+enum { RUNNER_QUEUE_MAX = 1024, RUNNER_FACTS_MAX = 8 };
 
 struct runner_config {
     const char *command_line; /* split at blanks, with '…' "…" and \ as in a shell; nothing is expanded */
     bool shell;               /* give it to /bin/sh -c as it is */
     bool reply;               /* its output is wanted */
     bool output_to_stderr;    /* without `reply`: its standard output goes there, not among our data */
-    uint64_t timeout_ns;      /* then it is killed, with its children */
+    uint64_t timeout_ns;      /* then it is killed, with its children; 0: it may take as long as it likes */
+    size_t queue_max;         /* 0: RUNNER_QUEUE_MAX */
 };
 
 /* A datagram to run the program for. Everything is copied. */
@@ -34,6 +36,7 @@ struct runner_job {
     const char *interface;
     int ttl;
     uint64_t time_ns;
+    const char *const *facts; /* NULL; or in place of all but the payload: "NAME=value", NULL at the end */
 };
 
 /* How a run ended. */

@@ -14,7 +14,7 @@ examples() { # COMMAND
     herald "$1" --help | sed -nE '/^(EXAMPLES|Examples)/,$ s/^ +(herald .*|[^#]*\| *herald .*)$/\1/p'
 }
 
-for command in --help listen send; do
+for command in --help listen send put get; do
     examples $command >"$T/examples"
     ok "$command has examples" test "$(wc -l <"$T/examples")" -ge 2
     n=0
@@ -28,6 +28,7 @@ for command in --help listen send; do
         # The files that it reads.
         for word in $line; do
             case $word in
+                hosts.txt) echo 10.0.0.1 >"$word" ;;
                 *.bin | *.txt | *.json | *.img) [ -e "$word" ] || echo 'contents of a file' >"$word" ;;
             esac
         done

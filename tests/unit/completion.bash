@@ -26,7 +26,7 @@ expect()
 }
 
 expect send herald se
-expect $'send\nlisten\nhelp\n--help\n--version' herald ''
+expect $'send\nlisten\nput\nget\nhelp\n--help\n--version' herald ''
 expect --version herald --v
 expect --ttl herald send --tt
 expect --ttl herald send 239.1.2.3:10000 --tt
@@ -38,6 +38,10 @@ expect lo herald listen --interface = lo
 expect hex herald listen --format he
 expect $'text\nhex\nraw\njson' herald listen --format =
 expect "$script" herald send --file "$script"
+expect '' herald put ''
+expect "$script" herald put 239.1.2.3:10000 "$script"
+expect --tfmcc herald put 239.1.2.3:10000 --tf
+expect '' herald get 239.1.2.3:10000 ''
 expect listen herald help li
 expect --json herald listen 239.1.2.3:10000 --js
 expect '' herald nonsense --js

@@ -39,7 +39,7 @@ for word in --help -h help; do
 done
 run --version
 expect '--version prints the version' 0 'herald [0-9]*.[0-9]*.[0-9]*' ''
-for command in send listen help; do
+for command in send listen put get help; do
     run help $command
     expect "help $command explains the command" 0 "Usage: herald $command*Options:*--help*Exit status:*" ''
     cp "$directory/out" "$directory/help"
@@ -87,7 +87,7 @@ expect 'the endpoint comes first' 2 '' \
     "herald send: 'hello' is not an endpoint: EP comes first, then MESSAGE"$'\n  try: herald send 239.1.2.3:10000 hello'
 run send $'\e[2J:1' hello
 expect 'a strange endpoint is escaped once' 2 '' "herald send: '[?][[]2J:1' is not an endpoint$try send"
-for command in send listen; do
+for command in send listen put get; do
     run $command --help
     got_status=$(grep -c 'may be repeated' "$directory/out")
     expect "$command --help does not say twice that -i may be repeated" 0 'Usage*' ''
