@@ -17,6 +17,7 @@ enum {
     STEADY_DATAGRAMS = 32, /* and later: fewer say little about loss */
     LOST_ROUNDS = 16,      /* so many probes unanswered, and a receiver is forgotten */
     SILENT_ROUNDS = 6,     /* nobody answers: the rate is halved */
+    SILENT_DATAGRAMS = 64, /* by AUTO only if so many were sent meanwhile */
     GAP_ROUNDS_MAX = 16,
     GAPS = 8,              /* both only after so many times the usual gap: answers are lost, too */
     RATE_DOUBTFUL = 65536, /* below it, the high half of the loss is missing */
@@ -168,6 +169,7 @@ void hd_cc_sender_on_report(struct hd_cc_sender *cc, const struct hd_cc_report *
     cc->is_heard = true;
     note_gap(cc, &cc->heard_round, &cc->gap_rounds);
     cc->heard_ns = now_ns;
+    cc->heard_datagrams = cc->sent_datagrams;
     if (report->flags & HD_CC_LEAVE) {
         if (peer)
             drop_peer(cc, (uint32_t)(peer - cc->peers), now_ns);
@@ -217,8 +219,12 @@ static void halve_when_silent(struct hd_cc_sender *cc, uint64_t grtt_ns, uint64_
     if (!is_overdue(cc, cc->heard_round, cc->gap_rounds, SILENT_ROUNDS) ||
         now_ns - cc->heard_ns < at_least(4 * grtt_ns, 200 * MS))
         return;
+    /* AUTO: who hardly sends anything, since all is sent, has nothing to take back. */
+    if (cc->mode == HERALD_NORM_RATE_AUTO && cc->sent_datagrams - cc->heard_datagrams < SILENT_DATAGRAMS)
+        return;
     cc->heard_round = cc->round;
     cc->heard_ns = now_ns;
+    cc->heard_datagrams = cc->sent_datagrams;
     hd_cc_sender_change_rate(cc, cc->rate_bps / 2);
     if (cc->mode == HERALD_NORM_RATE_AUTO)
         hd_cc_auto_on_silence(cc, now_ns);

@@ -111,6 +111,7 @@ struct hd_cc_sender {
     uint32_t heard_round; /* of the next probe, when anyone was last heard, or the rate was halved for silence */
     uint32_t gap_rounds;  /* usually so many until someone is heard again, times 16 */
     uint64_t heard_ns;
+    uint64_t heard_datagrams; /* what had been sent then */
 
     enum hd_cc_phase phase; /* AUTO, from here on */
     uint64_t grtt_ns;       /* when the last probe went out */

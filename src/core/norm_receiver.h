@@ -162,6 +162,7 @@ struct hd_rx_object {
     uint64_t *heard;           /* blocks that others asked for as a whole; a stream's as a ring */
     uint64_t heard_bits;       /* of them */
     uint64_t first_incomplete; /* no block before it lacks anything: where every search begins */
+    uint64_t reach_blocks;     /* so far behind that the sink has had room; 0: it never refused anything */
     uint32_t current;          /* partial of the block that came last: spares the hash */
     uint64_t segments_nacked;
 

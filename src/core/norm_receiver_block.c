@@ -104,6 +104,13 @@ static void count_written(herald_norm_receiver *receiver, struct hd_rx_object *o
     partial->source_count++;
 }
 
+/* The sink has no room for it. What is farther away than that is not asked for until the object has got on. */
+static void refused(herald_norm_receiver *receiver, struct hd_rx_object *object, uint64_t block)
+{
+    hd_rx_drop(receiver, HERALD_NORM_DROP_LIMIT);
+    object->reach_blocks = block > object->first_incomplete ? block - object->first_incomplete : 1;
+}
+
 /* Hands recovered symbols to the sink, which may have room for some of them only. @return 0 or the sink's error */
 static int write_recovered(herald_norm_receiver *receiver, struct hd_rx_object *object, struct hd_rx_partial *partial,
                            const struct hd_fec_lost *lost, uint16_t lost_count)
@@ -113,7 +120,7 @@ static int write_recovered(herald_norm_receiver *receiver, struct hd_rx_object *
         int r = object->sink.write_at(object->sink.user, offset_bytes, lost[i].data, lost[i].bytes);
 
         if (r == -EAGAIN) {
-            hd_rx_drop(receiver, HERALD_NORM_DROP_LIMIT);
+            refused(receiver, object, partial->block);
             continue;
         }
         if (r < 0)
@@ -215,7 +222,7 @@ static bool input_source(herald_norm_receiver *receiver, struct hd_rx_object *ob
     r = object->sink.write_at(object->sink.user, hd_partition_offset(&object->partition, block, symbol),
                               data->payload.at, size_bytes);
     if (r == -EAGAIN) { /* before anything is remembered of the block: another one would have to make room for it */
-        hd_rx_drop(receiver, HERALD_NORM_DROP_LIMIT);
+        refused(receiver, object, block);
         return true;
     }
     if (r < 0) {

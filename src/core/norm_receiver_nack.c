@@ -273,7 +273,10 @@ static bool put_info(struct build *build, const struct hd_rx_object *object)
     return true;
 }
 
-/* Of a stream only what its buffer can hold: a single forged packet may claim that it is billions of blocks ahead. */
+/*
+ * Of a stream only what its buffer can hold: a single forged packet may claim that it is billions of blocks ahead.
+ * Of an object whose sink refuses what is far away, because its reader is slow: only what may find room.
+ */
 static struct hd_rx_place place_within_reach(const struct hd_rx_object *object, const struct hd_rx_place *limit)
 {
     struct hd_rx_place within = hd_rx_place_within(object, limit);
@@ -281,6 +284,9 @@ static struct hd_rx_place place_within_reach(const struct hd_rx_object *object, 
     if (hd_rx_stream_is_ahead(object, &within))
         return (struct hd_rx_place){ .object = object->id,
                                      .unit = object->stream.next_block + object->stream.buffer_blocks + 1 };
+    if (object->reach_blocks > 0 && within.unit > object->first_incomplete + object->reach_blocks + 1)
+        return (struct hd_rx_place){ .object = object->id,
+                                     .unit = object->first_incomplete + object->reach_blocks + 1 };
     return within;
 }
 

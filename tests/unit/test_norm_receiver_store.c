@@ -338,6 +338,28 @@ static void test_segment_that_a_sink_refused_comes_again(void **state)
     rx_free(rx);
 }
 
+/* A reader that is slow for a long time would otherwise have the whole rest of the object sent again and again. */
+static void test_what_is_too_far_away_for_a_sink_is_not_asked_for(void **state)
+{
+    struct rx *rx = rx_new(NULL, 8 * BLOCK_BYTES);
+
+    (void)state;
+    rx_block(rx, 0, 0);
+    rx_data(rx, 0, 1, 0); /* the rest of this block is lost */
+    rx_block(rx, 0, 2);
+    rx->write_result = -EAGAIN;
+    for (uint32_t block = 3; block < 8; block++)
+        rx_block(rx, 0, block);
+    rx_block(rx, 0, 3); /* two behind the first that lacks something: so far there is room */
+    rx->write_result = 0;
+    rx_flush(rx, 0, 7, RX_K - 1, 0);
+    assert_string_equal(ask(rx), "N(s0/1.1,s0/1.4,s0/1.5)"); /* not b0/3-7 */
+    for (uint32_t block = 1; block < 8; block++)
+        rx_block(rx, 0, block);
+    assert_true(rx_is_complete(rx, 0));
+    rx_free(rx);
+}
+
 /* Nothing is remembered of what was refused: a block that has something does not make room for it. */
 static void test_segment_that_a_sink_refused_displaces_nothing(void **state)
 {
@@ -717,6 +739,7 @@ int main(void)
         cmocka_unit_test(test_object_that_is_present_makes_room_for_another),
         cmocka_unit_test(test_hundreds_of_thousands_of_blocks_can_be_present),
         cmocka_unit_test(test_segment_that_a_sink_refused_comes_again),
+        cmocka_unit_test(test_what_is_too_far_away_for_a_sink_is_not_asked_for),
         cmocka_unit_test(test_segment_that_a_sink_refused_displaces_nothing),
         cmocka_unit_test(test_recovered_segments_that_a_sink_refused_are_recovered_again),
         cmocka_unit_test(test_block_of_which_a_sink_takes_a_part_needs_one_more_symbol),
