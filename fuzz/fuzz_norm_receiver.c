@@ -8,6 +8,7 @@
 #include "fuzz.h"
 #include "norm.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum {
@@ -25,7 +26,10 @@ struct sink {
     struct target *target;
     uint64_t size_bytes;
     uint64_t block_bytes;
-    bool *written; /* of each byte; NULL: too large to be tracked */
+    uint32_t sender_id;
+    uint16_t object_id;    /* of four, one has no room at times, one cannot be read back, one has some blocks already */
+    uint64_t blocks_ended; /* that block_changed() told to be complete */
+    bool *written;         /* of each byte; NULL: too large to be tracked */
 };
 
 struct target {
@@ -39,6 +43,7 @@ struct target {
     uint32_t sink_calls;
     uint32_t sink_fails_at; /* that call of write_at() or read_at() */
     bool is_written_twice;  /* some byte of a sink was */
+    bool has_new_sink;      /* the last one, which has its first half already */
     uint8_t block[BLOCK_BYTES_MAX];
 };
 
@@ -53,6 +58,8 @@ static int write_at(void *user, uint64_t offset_bytes, const uint8_t *bytes, siz
     fuzz_require(bytes[0] + bytes[size_bytes - 1] >= 0);
     if (++sink->target->sink_calls == sink->target->sink_fails_at)
         return -28;
+    if (sink->object_id % 4 == 1 && sink->target->sink_calls % 3 == 0)
+        return -EAGAIN;
     for (size_t i = 0; sink->written && i < size_bytes; i++) {
         sink->target->is_written_twice |= sink->written[offset_bytes + i];
         sink->written[offset_bytes + i] = true;
@@ -71,6 +78,17 @@ static const uint8_t *read_at(void *user, uint64_t offset_bytes, size_t size_byt
     return sink->target->block;
 }
 
+static void block_changed(void *user, uint64_t block, bool is_complete)
+{
+    struct sink *sink = user;
+
+    fuzz_require(block < sink->size_bytes);
+    sink->blocks_ended += is_complete;
+    fuzz_require(sink->blocks_ended <= sink->size_bytes);
+    for (size_t i = 0; sink->written && !is_complete && i < sink->size_bytes; i++)
+        sink->written[i] = false; /* of that block; of the others it is not watched any more */
+}
+
 static int accept_object(void *user, const struct herald_norm_offer *offer, struct herald_norm_sink *ret_sink)
 {
     struct target *target = user;
@@ -82,10 +100,17 @@ static int accept_object(void *user, const struct herald_norm_offer *offer, stru
     if (target->sinks_count == SINKS || offer->object_id % 16 == 15)
         return -1;
     target->sinks_count++;
-    *sink = (struct sink){ .target = target, .size_bytes = offer->size_bytes, .block_bytes = offer->block_bytes };
+    *sink = (struct sink){ .target = target,
+                           .size_bytes = offer->size_bytes,
+                           .block_bytes = offer->block_bytes,
+                           .sender_id = offer->sender_id,
+                           .object_id = offer->object_id };
     if (offer->size_bytes <= TRACKED_BYTES_MAX)
         sink->written = calloc(offer->size_bytes + 1, sizeof(*sink->written));
-    *ret_sink = (struct herald_norm_sink){ .user = sink, .write_at = write_at, .read_at = read_at };
+    *ret_sink = (struct herald_norm_sink){ .user = sink, .write_at = write_at, .block_changed = block_changed };
+    if (offer->object_id % 4 != 2)
+        ret_sink->read_at = read_at;
+    target->has_new_sink = offer->object_id % 4 == 3;
     return 0;
 }
 
@@ -99,6 +124,19 @@ static void drain_events(struct target *target)
         if (event.content_bytes > 0)
             fuzz_require(event.content[0] + event.content[event.content_bytes - 1] >= 0);
     }
+}
+
+static void mark_present(struct target *target)
+{
+    const struct sink *sink = &target->sinks[target->sinks_count - 1];
+    struct herald_norm_object_status object;
+
+    target->has_new_sink = false;
+    (void)herald_norm_receiver_mark_present(target->receiver, sink->sender_id, sink->object_id, 0,
+                                            (sink->size_bytes + 1) / 2, target->now_ns);
+    if (herald_norm_receiver_get_object(target->receiver, sink->sender_id, sink->object_id, &object) == 0)
+        fuzz_require(object.received_bytes <= object.size_bytes);
+    drain_events(target);
 }
 
 /* A byte is written once, unless its block was forgotten for lack of memory, and asked for again. */
@@ -120,6 +158,8 @@ static void drain(struct target *target)
 
     check_writes(target);
     drain_events(target);
+    if (target->has_new_sink)
+        mark_present(target);
     while (herald_norm_receiver_poll_output(target->receiver, &datagram, target->now_ns) > 0) {
         fuzz_check_datagram(&target->world, &datagram);
         fuzz_require(!target->config.silent);
