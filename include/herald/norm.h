@@ -242,6 +242,12 @@ HERALD_API int herald_norm_sender_stream_close(herald_norm_sender *sender, uint1
 HERALD_API int herald_norm_sender_set_rate(herald_norm_sender *sender, uint64_t rate_bytes_per_s, uint64_t now_ns);
 
 /**
+ * Tells again how far it is (FLUSH), when all that is queued is sent: receivers that were away the first time then ask
+ * for what they miss. It comes by itself after whatever is sent.
+ */
+HERALD_API void herald_norm_sender_flush(herald_norm_sender *sender, uint64_t now_ns);
+
+/**
  * Adds a receiver to those that are asked to acknowledge. There is one list, used by every later _request_acks(): who
  * is added while a watermark is under way counts from the next one.
  * @return 0; -EEXIST; -ENOBUFS: ack_nodes_max; -EINVAL.

@@ -227,6 +227,14 @@ void hd_tx_send_flush(struct herald_norm_sender *sender, struct herald_norm_data
     count_flush(sender, now_ns);
 }
 
+void herald_norm_sender_flush(herald_norm_sender *sender, uint64_t now_ns)
+{
+    if (sender->life >= HD_TX_EOT || sender->flush_state != HD_TX_FLUSH_NONE)
+        return; /* one is under way */
+    hd_tx_flush_want(sender);
+    hd_tx_wake(sender, now_ns);
+}
+
 /* --- watermark --- */
 
 bool hd_tx_mark_needs(const struct herald_norm_sender *sender, uint16_t object_id)

@@ -271,6 +271,32 @@ static void flush_comes_robust_factor_times_2_grtt_apart(void **state)
     kit_free(kit);
 }
 
+static void a_flush_comes_again_when_it_is_asked_for(void **state)
+{
+    struct kit *kit = kit_sent(NULL, 16, NULL);
+    uint64_t flushes;
+
+    (void)state;
+    herald_norm_sender_flush(kit->sender, kit->now_ns); /* one is under way: this changes nothing */
+    kit_run_for(kit, 10000 * KIT_MS);
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 1);
+    flushes = kit_statistics(kit).flushes;
+    assert_int_equal(flushes, kit->config.robust_factor);
+    kit_run_for(kit, 10000 * KIT_MS);
+    assert_int_equal(kit_statistics(kit).flushes, flushes);
+    herald_norm_sender_flush(kit->sender, kit->now_ns);
+    kit_run_for(kit, 10000 * KIT_MS);
+    assert_int_equal(kit_statistics(kit).flushes, 2 * flushes);
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_FLUSHED), 2);
+    herald_norm_sender_end(kit->sender, kit->now_ns);
+    kit_run_for(kit, 10000 * KIT_MS);
+    flushes = kit_statistics(kit).flushes;
+    herald_norm_sender_flush(kit->sender, kit->now_ns); /* it has ended */
+    kit_run_for(kit, 10000 * KIT_MS);
+    assert_int_equal(kit_statistics(kit).flushes, flushes);
+    kit_free(kit);
+}
+
 static void a_new_object_interrupts_the_flush(void **state)
 {
     struct kit *kit = kit_new(NULL);
@@ -460,6 +486,7 @@ int main(void)
         cmocka_unit_test(nothing_is_flushed_when_all_was_released),
         cmocka_unit_test(a_backoff_that_was_chosen_is_kept),
         cmocka_unit_test(flush_comes_robust_factor_times_2_grtt_apart),
+        cmocka_unit_test(a_flush_comes_again_when_it_is_asked_for),
         cmocka_unit_test(a_new_object_interrupts_the_flush),
         cmocka_unit_test(the_end_comes_after_the_flush),
         cmocka_unit_test(a_sender_that_sent_nothing_ends_at_once),
