@@ -2,11 +2,12 @@
 # A thin front for meson and the scripts in tools/: `make help` lists the targets.
 # Everything runs one target at a time; ninja and meson use all cores by themselves.
 .NOTPARALLEL:
-.PHONY: all demo test sim bench fuzz check install clean help
+.PHONY: all demo test sim soak bench fuzz check install clean help
 
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 SIM_SEEDS ?= 100
+SOAK_MINUTES ?= 10
 
 all:
 	@tools/install-deps --check build
@@ -25,6 +26,11 @@ sim:
 	@tools/install-deps build
 	@tools/build build
 	@build/sim/herald-sim all --seeds "$(SIM_SEEDS)"
+
+soak:
+	@tools/install-deps build demo test
+	@tools/build build
+	@tests/net/soak $(SOAK_MINUTES)
 
 bench:
 	@tools/install-deps build demo bench
@@ -51,6 +57,7 @@ help:
 	@echo 'make demo     two hosts in private namespaces: one message, two acknowledgements'
 	@echo 'make test     every test, plain and under ASan and UBSan'
 	@echo 'make sim      the reliable transport on simulated networks, SIM_SEEDS (100) times each'
+	@echo 'make soak     herald put to 16 receivers under all sorts of faults, for SOAK_MINUTES (10)'
 	@echo 'make bench    how fast this machine multicasts'
 	@echo 'make fuzz     fuzz parsers and protocol machines for FUZZ_SECONDS (60) each'
 	@echo 'make check    formatting, static analysis, clang with -Werror and sanitizers'

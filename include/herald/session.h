@@ -11,7 +11,7 @@
  *     herald_endpoint_parse("239.1.2.3:10000", &config.endpoint, &error);
  *     herald_delivery_new(&delivery, &config, &error);
  *     herald_delivery_add_bytes(delivery, "greeting", bytes, size, &error);
- *     missing = herald_delivery_run(delivery, &error);     0: all who are there have it, verified
+ *     missing = herald_delivery_run(delivery, NULL, NULL, &error);     0: all who are there have it, verified
  *     herald_delivery_free(delivery);
  *
  * _run() blocks. To use an event loop of your own instead, for both kinds:

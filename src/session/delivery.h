@@ -14,9 +14,12 @@
 #include <herald/session.h>
 
 enum {
-    HD_DELIVERY_OBJECTS_MAX = 256,  /* in the transport's queue */
+    HD_DELIVERY_OBJECTS_MAX = 500,                   /* in the transport's queue */
+    HD_DELIVERY_SLOTS = 2 * HD_DELIVERY_OBJECTS_MAX, /* these, and those whose digest waits for room there */
+    HD_DELIVERY_ENTRIES_MAX = 1 << 24,               /* receivers keep account of no more */
+    HD_SEGMENT_BYTES_MIN = 128,                      /* requests and descriptions have to fit */
     HD_DELIVERY_EVENTS_MAX = 16384, /* not taken yet; further ones are lost, what they tell can be asked for */
-    HD_STREAM_BLOCKS = 256,
+    HD_STREAM_BLOCKS = 64,          /* 11 MB; not more than an inbox has */
 };
 
 /* What an object in the transport's queue is. */
@@ -32,6 +35,7 @@ struct hd_slot {
     uint32_t index; /* of the entry */
     bool is_sent;
     bool needs_digest; /* its digest follows when it is sent */
+    bool is_released;  /* the transport has it no more: it is here only until its digest is in the queue */
     uint64_t size_bytes;
     struct hd_source *source;
 };
@@ -44,6 +48,8 @@ struct hd_recipient {
     bool is_told;                  /* of `facts.state` an event was made */
     bool is_dismissal_due;         /* and is to be told so */
     unsigned messages;
+    uint64_t joined_bytes;    /* of a stream: what was written when it came */
+    uint64_t since_ns;        /* when it became known */
     uint64_t progress_ns;     /* when it had more than before */
     uint64_t missing_same_ns; /* since when it has reported the same things missing */
     uint32_t missing_count;
@@ -57,6 +63,8 @@ struct hd_stream_feed {
     bool is_watched;  /* by the node's epoll */
     bool is_regular;  /* always readable */
     bool has_ended;   /* end of file */
+    bool is_ended;    /* the transport knows that nothing more comes */
+    bool is_flushed;  /* and has said so as often as it does */
     bool is_closed;   /* and all of it was written */
     bool needs_flush; /* something was written since the last flush */
     uint64_t written_bytes;
@@ -96,7 +104,7 @@ struct herald_delivery {
     int result;
     struct herald_error result_error;
 
-    struct hd_slot slots[HD_DELIVERY_OBJECTS_MAX];
+    struct hd_slot slots[HD_DELIVERY_SLOTS];
     uint32_t next_index; /* of the first pass */
     uint64_t *again;     /* bitmap of entries to be sent again */
     uint32_t again_count, again_next;
@@ -153,6 +161,8 @@ bool hd_delivery_is_all_sent(const herald_delivery *delivery);
 /* Entries first .. last are to be sent again, unless the transport still has them and `even_if_live` is false. */
 void hd_delivery_send_again(herald_delivery *delivery, uint32_t first, uint32_t last, bool even_if_live);
 void hd_delivery_close_slots(herald_delivery *delivery);
+/* Takes everything out of the transport's queue: nothing of it is sent or repaired any more. */
+void hd_delivery_forget_all(herald_delivery *delivery);
 /* Enqueues an object that is only an INFO about an entry. @return 0; -ENOBUFS: no room now. */
 int hd_delivery_enqueue_note(herald_delivery *delivery, enum hd_entry_type type, uint32_t index,
                              const uint8_t digest[HD_DIGEST_BYTES], uint64_t size_bytes);
@@ -165,6 +175,8 @@ int hd_stream_feed_init(struct hd_stream_feed *feed, int fd);
 void hd_stream_feed_release(struct hd_stream_feed *feed);
 /* Reads and writes what can be. */
 void hd_delivery_feed_stream(herald_delivery *delivery);
+/* The transport has sent everything it has, and the flush after it. */
+void hd_delivery_on_flushed(herald_delivery *delivery);
 
 /* ---- delivery_people.c ---- */
 
@@ -180,10 +192,14 @@ void hd_people_set_state(herald_delivery *delivery, struct hd_recipient *recipie
 /* Nothing more is to be waited for from it. */
 bool hd_recipient_is_final(const struct hd_recipient *recipient);
 bool hd_recipient_has_all(const struct hd_recipient *recipient);
+/* It was expected, or takes part: not only a node id in a packet or two. */
+bool hd_recipient_counts(const struct hd_recipient *recipient);
 /* Time-outs: who vanished, who is left behind. */
 void hd_people_tick(herald_delivery *delivery);
 /* All who are waited for before sending are here. */
 bool hd_people_are_here(const herald_delivery *delivery);
+/* Some of those have not said that they are herald. */
+bool hd_people_has_strangers(const herald_delivery *delivery);
 uint32_t hd_people_missing(const herald_delivery *delivery);
 /* The least that a live herald recipient has; UINT64_MAX if there is none. */
 uint64_t hd_people_least_bytes(const herald_delivery *delivery);

@@ -16,15 +16,40 @@ enum {
     FEEDBACK_HEADER_BYTES = 14, /* up to and including the instance */
 };
 
+/* A node id that was heard from one address is not taken from another for so long. */
+#define ADDRESS_KEPT_NS (UINT64_C(1000000000) * 5)
+
+bool hd_recipient_counts(const struct hd_recipient *recipient)
+{
+    return recipient->facts.is_expected || recipient->facts.state != HERALD_RECIPIENT_EXPECTED;
+}
+
+/* When there is no room, made up node ids, of which a packet or two were heard, do not keep receivers out. */
+static struct hd_recipient *find_nobody(herald_delivery *delivery)
+{
+    struct hd_recipient *oldest = NULL;
+
+    for (uint32_t i = 0; i < delivery->people_count; i++) {
+        struct hd_recipient *recipient = &delivery->people[i];
+
+        if (!hd_recipient_counts(recipient) && (oldest == NULL || recipient->facts.heard_ns < oldest->facts.heard_ns))
+            oldest = recipient;
+    }
+    return oldest;
+}
+
 static struct hd_recipient *add(herald_delivery *delivery)
 {
     struct hd_recipient *recipient;
 
     if (delivery->people_count == delivery->config.receivers_max)
+        recipient = find_nobody(delivery);
+    else
+        recipient = &delivery->people[delivery->people_count++];
+    if (recipient == NULL)
         return NULL;
-    recipient = &delivery->people[delivery->people_count++];
     *recipient = (struct hd_recipient){ .facts.state = HERALD_RECIPIENT_EXPECTED };
-    recipient->progress_ns = recipient->facts.heard_ns = delivery->now_ns;
+    recipient->since_ns = recipient->progress_ns = recipient->facts.heard_ns = delivery->now_ns;
     return recipient;
 }
 
@@ -131,6 +156,14 @@ static void meet_stranger(herald_delivery *delivery, struct hd_recipient *recipi
     }
 }
 
+/* Whether somebody else speaks for it: one who does not have its address. It may have moved if it was not heard. */
+static bool is_impostor(const herald_delivery *delivery, const struct hd_recipient *recipient,
+                        const struct herald_peer *from)
+{
+    return recipient->is_told && delivery->now_ns - recipient->facts.heard_ns < ADDRESS_KEPT_NS &&
+           !herald_address_equal(&recipient->facts.address.address, &from->address);
+}
+
 bool hd_people_on_packet(herald_delivery *delivery, const struct herald_peer *from, const uint8_t *packet,
                          size_t packet_bytes)
 {
@@ -152,7 +185,7 @@ bool hd_people_on_packet(herald_delivery *delivery, const struct herald_peer *fr
             return true;
         recipient->facts.node_id = node_id;
     }
-    if (recipient->is_ignored)
+    if (recipient->is_ignored || is_impostor(delivery, recipient, from))
         return false;
     recipient->facts.address = *from;
     recipient->facts.heard_ns = delivery->now_ns;
@@ -170,6 +203,14 @@ static void copy_text(char *ret_text, size_t size_bytes, const struct hd_text *t
     ret_text[length] = '\0';
 }
 
+static void unlist(herald_delivery *delivery, struct hd_recipient *recipient)
+{
+    if (recipient->is_listed &&
+        herald_norm_sender_remove_ack_node(delivery->norm, recipient->facts.node_id, delivery->now_ns) == 0)
+        delivery->listed_count--;
+    recipient->is_listed = false;
+}
+
 /* The expected one of that name takes over what was heard under the node id. */
 static struct hd_recipient *recognise(herald_delivery *delivery, struct hd_recipient *recipient, const char *host)
 {
@@ -182,8 +223,7 @@ static struct hd_recipient *recognise(herald_delivery *delivery, struct hd_recip
     expected->facts.address = recipient->facts.address;
     expected->facts.heard_ns = recipient->facts.heard_ns;
     expected->messages = recipient->messages;
-    if (recipient->is_told) /* a stranger so far, that the watermark's list may have */
-        return expected;
+    unlist(delivery, recipient); /* a stranger so far, perhaps */
     *recipient = *last;
     delivery->people_count--;
     return expected == last ? recipient : expected;
@@ -202,6 +242,7 @@ static struct hd_recipient *on_here(herald_delivery *delivery, struct hd_recipie
     memcpy(recipient->facts.host, host, sizeof(host));
     recipient->facts.is_herald = true;
     recipient->progress_ns = delivery->now_ns;
+    recipient->joined_bytes = delivery->stream.written_bytes;
     delivery->someone_new = true;
     delivery->new_ns = delivery->now_ns;
     recipient->is_told = false;
@@ -227,25 +268,53 @@ static void send_missing(herald_delivery *delivery, struct hd_recipient *recipie
     uint32_t count = count_ranges(delivery, answer);
     bool is_stuck;
 
-    if (count != recipient->missing_count || recipient->progress_ns == delivery->now_ns)
+    if (count != recipient->missing_count || recipient->progress_ns == delivery->now_ns ||
+        recipient->missing_same_ns == 0)
         recipient->missing_same_ns = delivery->now_ns;
     recipient->missing_count = count;
     is_stuck = delivery->now_ns - recipient->missing_same_ns >= patience_ns;
     if (is_stuck)
         recipient->missing_same_ns = delivery->now_ns;
-    if (delivery->phase == HERALD_DELIVERY_RECEIPTS || delivery->phase == HERALD_DELIVERY_SERVING)
-        for (size_t i = 0; i < answer->missing_count; i++)
-            hd_delivery_send_again(delivery, answer->missing[i].first, answer->missing[i].last, is_stuck);
+    if (delivery->phase != HERALD_DELIVERY_RECEIPTS && delivery->phase != HERALD_DELIVERY_SERVING)
+        return;
+    for (size_t i = 0; i < answer->missing_count; i++)
+        hd_delivery_send_again(delivery, answer->missing[i].first, answer->missing[i].last, is_stuck);
+    /* One that was away when it was told that this was all does not know that it should ask. */
+    if (is_stuck && answer->state == HD_STATE_RECEIVING)
+        herald_norm_sender_flush(delivery->norm, delivery->now_ns);
+}
+
+/* Who joins a stream late knows its place in it by 32 bits, and nobody is far behind. */
+static uint64_t unwrap_bytes(const herald_delivery *delivery, uint64_t bytes)
+{
+    uint64_t written_bytes = delivery->stream.written_bytes;
+
+    return bytes < written_bytes ? bytes + ((written_bytes - bytes) & ~(uint64_t)UINT32_MAX) : bytes;
+}
+
+/* Nothing of a stream is kept: who has not got it by now, and gets nothing new, will not. */
+static void give_stream_up(herald_delivery *delivery, struct hd_recipient *recipient)
+{
+    if (delivery->stream.fd < 0 || hd_recipient_is_final(recipient) || recipient->missing_count == 0 ||
+        delivery->phase < HERALD_DELIVERY_RECEIPTS ||
+        delivery->now_ns - recipient->progress_ns < delivery->config.give_up_ns)
+        return;
+    strcpy(recipient->facts.reason, "it has not got the stream, which cannot be sent again");
+    hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_FAILED);
 }
 
 static void on_status(herald_delivery *delivery, struct hd_recipient *recipient, const struct hd_answer *answer)
 {
     struct herald_recipient *facts = &recipient->facts;
     uint32_t entries = hd_tree_count(delivery->tree);
+    uint64_t bytes = unwrap_bytes(delivery, answer->received_bytes);
 
-    if (answer->received_bytes > facts->bytes || answer->complete_count > facts->objects)
+    if (bytes > facts->bytes || answer->complete_count > facts->objects)
         recipient->progress_ns = delivery->now_ns;
-    facts->bytes = answer->received_bytes;
+    facts->bytes = bytes;
+    /* What comes a second time may be counted twice until it is known what it is. */
+    if (delivery->stream.fd < 0 && facts->bytes > delivery->tree_bytes)
+        facts->bytes = delivery->tree_bytes;
     facts->objects = answer->complete_count;
     facts->failed_objects = answer->failed_count;
     facts->repaired_segments = answer->repaired_segments;
@@ -254,14 +323,13 @@ static void on_status(herald_delivery *delivery, struct hd_recipient *recipient,
     if (hd_recipient_is_final(recipient))
         return;
     send_missing(delivery, recipient, answer);
-    /* What a receiver says counts once everything is out: before, it does not know how much there is. */
-    if (delivery->phase < HERALD_DELIVERY_RECEIPTS || answer->state == HD_STATE_RECEIVING) {
-        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_RECEIVING);
-    } else if (answer->state == HD_STATE_COMPLETE && answer->complete_count + delivery->void_count >= entries) {
+    if (answer->state == HD_STATE_COMPLETE && (uint64_t)answer->complete_count + delivery->void_count >= entries)
         hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_COMPLETE);
-    } else if (answer->state == HD_STATE_ENDED) {
+    else if (answer->state == HD_STATE_ENDED)
         hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_FAILED);
-    }
+    else
+        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_RECEIVING);
+    give_stream_up(delivery, recipient);
 }
 
 void hd_people_on_answer(herald_delivery *delivery, uint32_t node_id, const uint8_t *content, size_t content_bytes)
@@ -292,6 +360,35 @@ void hd_people_on_acked(herald_delivery *delivery, uint32_t node_id)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
+/* A host whose program was started anew is another node: the one that came after it fell silent. */
+static struct hd_recipient *find_successor(herald_delivery *delivery, const struct hd_recipient *silent)
+{
+    for (uint32_t i = 0; i < delivery->people_count; i++) {
+        struct hd_recipient *recipient = &delivery->people[i];
+
+        if (recipient != silent && recipient->facts.is_herald && silent->facts.is_herald &&
+            recipient->since_ns > silent->facts.heard_ns && strcmp(recipient->facts.host, silent->facts.host) == 0 &&
+            herald_address_equal(&recipient->facts.address.address, &silent->facts.address.address))
+            return recipient;
+    }
+    return NULL;
+}
+
+/* It is not heard of any more: either it is gone, or known under another node id. */
+static void tick_silent(herald_delivery *delivery, struct hd_recipient *recipient)
+{
+    struct hd_recipient *successor = find_successor(delivery, recipient);
+
+    unlist(delivery, recipient);
+    if (successor != NULL) {
+        successor->facts.is_expected |= recipient->facts.is_expected;
+        *recipient = delivery->people[--delivery->people_count];
+    } else if (recipient->is_told || recipient->facts.is_expected) {
+        /* A node id of which never anything was heard but a packet or two is nobody. */
+        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_VANISHED);
+    }
+}
+
 static void tick_one(herald_delivery *delivery, struct hd_recipient *recipient)
 {
     const struct herald_delivery_config *config = &delivery->config;
@@ -299,22 +396,17 @@ static void tick_one(herald_delivery *delivery, struct hd_recipient *recipient)
 
     if (recipient->facts.node_id == 0 || hd_recipient_is_final(recipient))
         return;
+    if (recipient->facts.state == HERALD_RECIPIENT_EXPECTED && delivery->phase == HERALD_DELIVERY_ROLL_CALL)
+        recipient->facts.heard_ns = now_ns; /* nothing is sent that it could say something to */
     if (now_ns - recipient->facts.heard_ns > config->give_up_ns) {
-        /* A node id of which never anything was heard but a packet or two is nobody. */
-        if (recipient->is_told || recipient->facts.is_expected)
-            hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_VANISHED);
+        tick_silent(delivery, recipient);
     } else if (config->laggard_drop_ns != 0 && delivery->begin_ns != 0 && recipient->facts.is_herald &&
                now_ns - recipient->progress_ns > config->laggard_drop_ns) {
         hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_BEHIND);
-        recipient->is_ignored = recipient->is_dismissal_due = true;
+        recipient->is_dismissal_due = true; /* then it is ignored */
         delivery->dismiss_count++;
-    } else {
-        return;
+        unlist(delivery, recipient);
     }
-    if (recipient->is_listed &&
-        herald_norm_sender_remove_ack_node(delivery->norm, recipient->facts.node_id, now_ns) == 0)
-        delivery->listed_count--;
-    recipient->is_listed = false;
 }
 
 /* One that was heard; and a node id that was expected, which need not say anything before data comes. */
@@ -335,11 +427,8 @@ void hd_people_tick(herald_delivery *delivery)
             recipient->is_listed = herald_norm_sender_add_ack_node(delivery->norm, facts->node_id) == 0;
             delivery->listed_count += recipient->is_listed;
         }
-        if (recipient->is_listed && facts->is_herald) { /* it turned out to be herald: its receipt tells more */
-            (void)herald_norm_sender_remove_ack_node(delivery->norm, facts->node_id, delivery->now_ns);
-            recipient->is_listed = false;
-            delivery->listed_count--;
-        }
+        if (facts->is_herald) /* it turned out to be herald: its receipt tells more */
+            unlist(delivery, recipient);
         tick_one(delivery, recipient);
     }
 }
@@ -358,10 +447,12 @@ bool hd_people_are_here(const herald_delivery *delivery)
     return here > 0 && here >= delivery->config.expect_count;
 }
 
-/* Those who count: all that were expected, or answered. */
-static bool counts(const struct hd_recipient *recipient)
+bool hd_people_has_strangers(const herald_delivery *delivery)
 {
-    return recipient->facts.is_expected || recipient->facts.state != HERALD_RECIPIENT_EXPECTED;
+    for (uint32_t i = 0; i < delivery->people_count; i++)
+        if (is_here(&delivery->people[i]) && !delivery->people[i].facts.is_herald)
+            return true;
+    return false;
 }
 
 uint32_t hd_people_missing(const herald_delivery *delivery)
@@ -370,7 +461,7 @@ uint32_t hd_people_missing(const herald_delivery *delivery)
     uint32_t all = 0;
 
     for (uint32_t i = 0; i < delivery->people_count; i++)
-        if (counts(&delivery->people[i])) {
+        if (hd_recipient_counts(&delivery->people[i])) {
             all++;
             missing += !hd_recipient_has_all(&delivery->people[i]);
         }
@@ -383,9 +474,15 @@ uint64_t hd_people_least_bytes(const herald_delivery *delivery)
 
     for (uint32_t i = 0; i < delivery->people_count; i++) {
         const struct hd_recipient *recipient = &delivery->people[i];
+        uint64_t bytes = recipient->facts.bytes;
 
-        if (recipient->facts.is_herald && !hd_recipient_is_final(recipient) && recipient->facts.bytes < least)
-            least = recipient->facts.bytes;
+        /* Who lacks something of a stream for good has nothing to wait for. */
+        if (!recipient->facts.is_herald || recipient->facts.failed_objects > 0 || hd_recipient_is_final(recipient))
+            continue;
+        if (bytes < recipient->joined_bytes) /* it was not to have what came before it */
+            bytes = recipient->joined_bytes;
+        if (bytes < least)
+            least = bytes;
     }
     return least;
 }

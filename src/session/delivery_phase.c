@@ -9,7 +9,8 @@
 
 enum {
     ASK_NODES_MAX = 128, /* in one question: the next one asks the others */
-    GOOD_BYES = 3,       /* of the transport's EOT, which nobody acknowledges */
+    GOOD_BYES = 2,       /* of the transport's EOT, which nobody acknowledges */
+    STRANGER_GRTTS = 6,  /* for so long it is asked who a node is: three questions */
 };
 
 #define MS(n) (UINT64_C(1000000) * (n))
@@ -20,7 +21,9 @@ enum {
 #define STATUS_INTERVAL_NS      MS(250)
 #define RECEIPT_INTERVAL_MIN_NS MS(5)
 #define RECEIPT_INTERVAL_MAX_NS MS(500)
-#define GOOD_BYE_MAX_NS         MS(500)
+#define GOOD_BYE_MIN_NS         MS(200)
+#define GOOD_BYE_MAX_NS         MS(3000)
+#define SERVING_INTERVAL_NS     MS(1000)
 
 void hd_delivery_set_phase(herald_delivery *delivery, enum herald_delivery_phase phase)
 {
@@ -45,6 +48,7 @@ void hd_delivery_set_phase(herald_delivery *delivery, enum herald_delivery_phase
         delivery->begin_ns = delivery->now_ns;
     if (phase == HERALD_DELIVERY_ENDING) {
         delivery->end_ns = delivery->now_ns;
+        hd_delivery_forget_all(delivery); /* or it would all be sent, or flushed, first */
         herald_norm_sender_end(delivery->norm, delivery->now_ns);
     }
     hd_delivery_tell(delivery, &event);
@@ -100,10 +104,16 @@ void hd_delivery_on_request_done(herald_delivery *delivery)
     bool is_receipts = delivery->phase == HERALD_DELIVERY_RECEIPTS;
 
     delivery->request_active = false;
+    /* Who was told that it is left behind, and could answer that, is not listened to any more. */
+    for (uint32_t i = 0; i < delivery->people_count; i++)
+        delivery->people[i].is_ignored |= delivery->people[i].facts.state == HERALD_RECIPIENT_BEHIND &&
+                                          !delivery->people[i].is_dismissal_due;
     delivery->ask_ns = delivery->now_ns + (is_receipts ? delivery->ask_interval_ns : STATUS_INTERVAL_NS);
     /* A stream goes on only when its readers have told how far they are. */
     if (delivery->stream.fd >= 0 && !is_receipts)
         delivery->ask_ns = delivery->now_ns + RECEIPT_INTERVAL_MIN_NS;
+    if (delivery->phase == HERALD_DELIVERY_SERVING)
+        delivery->ask_ns = delivery->now_ns + SERVING_INTERVAL_NS;
     delivery->ask_interval_ns *= 2;
     if (delivery->ask_interval_ns > RECEIPT_INTERVAL_MAX_NS)
         delivery->ask_interval_ns = RECEIPT_INTERVAL_MAX_NS;
@@ -119,7 +129,7 @@ void hd_delivery_on_acks_done(herald_delivery *delivery, uint32_t missing_count)
 /* Those who were left behind are told, so that they know why nothing comes any more. */
 static void dismiss(herald_delivery *delivery)
 {
-    uint32_t nodes[ASK_NODES_MAX];
+    uint32_t nodes[ASK_NODES_MAX] = { 0 };
     uint32_t count = 0;
 
     if (delivery->dismiss_count == 0 || delivery->request_active)
@@ -127,13 +137,14 @@ static void dismiss(herald_delivery *delivery)
     for (uint32_t i = 0; i < delivery->people_count && count < ASK_NODES_MAX; i++) {
         struct hd_recipient *recipient = &delivery->people[i];
 
-        if (!recipient->is_dismissal_due)
-            continue;
-        recipient->is_dismissal_due = false;
-        delivery->dismiss_count--;
-        nodes[count++] = recipient->facts.node_id;
+        if (recipient->is_dismissal_due)
+            nodes[count++] = recipient->facts.node_id;
     }
-    (void)ask(delivery, HD_REQUEST_DISMISS, nodes, count);
+    if (!ask(delivery, HD_REQUEST_DISMISS, nodes, count))
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        hd_people_find(delivery, nodes[i])->is_dismissal_due = false;
+    delivery->dismiss_count -= count;
 }
 
 /* ---- phases ---------------------------------------------------------------------------------- */
@@ -145,14 +156,27 @@ void hd_delivery_fail(herald_delivery *delivery, int code, const char *cause)
     hd_delivery_set_phase(delivery, HERALD_DELIVERY_ENDING);
 }
 
+/* When the roll call may end, if all who are waited for are here. */
+static uint64_t roll_call_end_ns(const herald_delivery *delivery)
+{
+    const struct herald_delivery_config *config = &delivery->config;
+    uint64_t max_ns = delivery->phase_ns + ROLL_CALL_MAX_NS;
+
+    /* Whoever is only heard may still be herald: it is if it answers. Otherwise its receipt would be a mere ACK. */
+    if (hd_people_has_strangers(delivery))
+        return delivery->new_ns + STRANGER_GRTTS * delivery->norm_config.grtt_initial_ns;
+    if (config->expect_count > 0 || config->expected_count > 0)
+        return 0;
+    return delivery->new_ns + QUIET_NS < max_ns ? delivery->new_ns + QUIET_NS : max_ns;
+}
+
 static void step_roll_call(herald_delivery *delivery)
 {
     const struct herald_delivery_config *config = &delivery->config;
     uint64_t now_ns = delivery->now_ns;
     bool for_anybody = config->expect_count == 0 && config->expected_count == 0;
-    bool is_quiet = now_ns - delivery->new_ns >= QUIET_NS || now_ns - delivery->phase_ns >= ROLL_CALL_MAX_NS;
 
-    if (config->silent_receivers || (hd_people_are_here(delivery) && (!for_anybody || is_quiet))) {
+    if (config->silent_receivers || (hd_people_are_here(delivery) && now_ns >= roll_call_end_ns(delivery))) {
         hd_delivery_set_phase(delivery, HERALD_DELIVERY_SENDING);
         return;
     }
@@ -183,9 +207,8 @@ static bool all_are_final(const herald_delivery *delivery)
 {
     for (uint32_t i = 0; i < delivery->people_count; i++) {
         const struct hd_recipient *recipient = &delivery->people[i];
-        bool counts = recipient->facts.is_expected || recipient->facts.state != HERALD_RECIPIENT_EXPECTED;
 
-        if (counts && !hd_recipient_is_final(recipient))
+        if (hd_recipient_counts(recipient) && !hd_recipient_is_final(recipient))
             return false;
     }
     return true;
@@ -239,10 +262,25 @@ static void step_receipts(herald_delivery *delivery)
 
 static void step_serving(herald_delivery *delivery)
 {
-    if (!all_are_final(delivery))
+    if (!all_are_final(delivery)) {
         hd_delivery_set_phase(delivery, HERALD_DELIVERY_RECEIPTS);
-    else
-        go_on(delivery);
+        return;
+    }
+    /* Who joins now hears nothing unless something is said. */
+    if (!delivery->request_active && delivery->now_ns >= delivery->ask_ns &&
+        ask(delivery, HD_REQUEST_ROLL_CALL, NULL, 0))
+        delivery->ask_ns = HERALD_NEVER;
+    go_on(delivery);
+}
+
+/* A question that nobody answers is asked to its end before the transport says good-bye. */
+static uint64_t good_bye_max_ns(const struct herald_norm_sender_statistics *statistics)
+{
+    uint64_t asked_ns = 45 * statistics->grtt_ns;
+
+    if (asked_ns < GOOD_BYE_MIN_NS)
+        return GOOD_BYE_MIN_NS;
+    return asked_ns < GOOD_BYE_MAX_NS ? asked_ns : GOOD_BYE_MAX_NS;
 }
 
 static void step_ending(herald_delivery *delivery)
@@ -250,7 +288,8 @@ static void step_ending(herald_delivery *delivery)
     struct herald_norm_sender_statistics statistics;
 
     herald_norm_sender_get_statistics(delivery->norm, &statistics);
-    if (delivery->has_ended || statistics.eots >= GOOD_BYES || delivery->now_ns - delivery->phase_ns >= GOOD_BYE_MAX_NS)
+    if (delivery->has_ended || statistics.eots >= GOOD_BYES ||
+        delivery->now_ns - delivery->phase_ns >= good_bye_max_ns(&statistics))
         hd_delivery_set_phase(delivery, HERALD_DELIVERY_DONE);
 }
 
@@ -303,7 +342,7 @@ uint64_t hd_delivery_step_deadline(const herald_delivery *delivery)
     if (delivery->phase == HERALD_DELIVERY_DONE)
         return HERALD_NEVER;
     if (delivery->phase == HERALD_DELIVERY_ROLL_CALL && hd_people_are_here(delivery))
-        deadline_ns = earlier(deadline_ns, delivery->new_ns + QUIET_NS);
+        deadline_ns = earlier(deadline_ns, roll_call_end_ns(delivery));
     /* What could not be asked when it was due is asked after the transport's next event, or at the next tick. */
     if (!delivery->request_active && delivery->ask_ns > delivery->now_ns)
         deadline_ns = earlier(deadline_ns, delivery->ask_ns);

@@ -16,20 +16,25 @@ enum {
 
 struct hd_slot *hd_delivery_free_slot(herald_delivery *delivery)
 {
-    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++)
+    for (size_t i = 0; i < HD_DELIVERY_SLOTS; i++)
         if (delivery->slots[i].purpose == HD_SLOT_FREE)
             return &delivery->slots[i];
     return NULL;
 }
 
+static bool is_in_queue(const struct hd_slot *slot)
+{
+    return slot->purpose != HD_SLOT_FREE && !slot->is_released;
+}
+
 static struct hd_slot *find_slot(herald_delivery *delivery, uint16_t object_id)
 {
-    struct hd_slot *slot = &delivery->slots[object_id % HD_DELIVERY_OBJECTS_MAX];
+    struct hd_slot *slot = &delivery->slots[object_id % HD_DELIVERY_SLOTS];
 
-    if (slot->purpose != HD_SLOT_FREE && slot->object_id == object_id)
+    if (is_in_queue(slot) && slot->object_id == object_id)
         return slot;
-    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++)
-        if (delivery->slots[i].purpose != HD_SLOT_FREE && delivery->slots[i].object_id == object_id)
+    for (size_t i = 0; i < HD_DELIVERY_SLOTS; i++)
+        if (is_in_queue(&delivery->slots[i]) && delivery->slots[i].object_id == object_id)
             return &delivery->slots[i];
     return NULL;
 }
@@ -42,9 +47,18 @@ static void free_slot(struct hd_slot *slot)
 
 void hd_delivery_close_slots(herald_delivery *delivery)
 {
-    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++)
+    for (size_t i = 0; i < HD_DELIVERY_SLOTS; i++)
         free_slot(&delivery->slots[i]);
     free_slot(&delivery->pending);
+}
+
+void hd_delivery_forget_all(herald_delivery *delivery)
+{
+    for (size_t i = 0; i < HD_DELIVERY_SLOTS; i++)
+        if (is_in_queue(&delivery->slots[i]))
+            (void)herald_norm_sender_release(delivery->norm, delivery->slots[i].object_id, delivery->now_ns);
+    hd_delivery_close_slots(delivery);
+    delivery->unsent_count = 0;
 }
 
 /* ---- which entry is next --------------------------------------------------------------------- */
@@ -56,10 +70,10 @@ static bool bit_is_set(const uint64_t *bits, uint32_t index)
 
 static bool is_live(const herald_delivery *delivery, uint32_t index)
 {
-    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++) {
+    for (size_t i = 0; i < HD_DELIVERY_SLOTS; i++) {
         const struct hd_slot *slot = &delivery->slots[i];
 
-        if (slot->purpose == HD_SLOT_ENTRY && slot->index == index)
+        if (slot->purpose == HD_SLOT_ENTRY && !slot->is_released && slot->index == index)
             return true;
     }
     return delivery->pending.purpose == HD_SLOT_ENTRY && delivery->pending.index == index;
@@ -68,13 +82,28 @@ static bool is_live(const herald_delivery *delivery, uint32_t index)
 void hd_delivery_send_again(herald_delivery *delivery, uint32_t first, uint32_t last, bool even_if_live)
 {
     uint32_t count = hd_tree_count(delivery->tree);
+    uint32_t live[HD_DELIVERY_SLOTS + 1];
+    size_t live_count = 0;
 
+    if (delivery->stream.fd >= 0)
+        return; /* it is not kept: what the transport cannot repair is lost */
+    for (size_t i = 0; i <= HD_DELIVERY_SLOTS && !even_if_live; i++) {
+        uint32_t index = i < HD_DELIVERY_SLOTS ? delivery->slots[i].index : delivery->pending.index;
+
+        /* Marked while the others are: there may be very many of them. */
+        if (index >= first && index <= last && !bit_is_set(delivery->again, index) && is_live(delivery, index)) {
+            delivery->again[index / 64] |= UINT64_C(1) << index % 64;
+            live[live_count++] = index;
+        }
+    }
     for (uint32_t index = first; index <= last && index < count; index++) {
-        if (bit_is_set(delivery->again, index) || (!even_if_live && is_live(delivery, index)))
+        if (bit_is_set(delivery->again, index))
             continue;
         delivery->again[index / 64] |= UINT64_C(1) << index % 64;
         delivery->again_count++;
     }
+    for (size_t i = 0; i < live_count; i++)
+        delivery->again[live[i] / 64] &= ~(UINT64_C(1) << live[i] % 64);
     delivery->again_next = 0;
 }
 
@@ -147,8 +176,8 @@ static int enqueue(herald_delivery *delivery, const struct hd_slot *slot, const 
     if (r < 0)
         return r;
     /* Nearly always the place where it will be looked for first. */
-    if (delivery->slots[object_id % HD_DELIVERY_OBJECTS_MAX].purpose == HD_SLOT_FREE)
-        free_slot_found = &delivery->slots[object_id % HD_DELIVERY_OBJECTS_MAX];
+    if (delivery->slots[object_id % HD_DELIVERY_SLOTS].purpose == HD_SLOT_FREE)
+        free_slot_found = &delivery->slots[object_id % HD_DELIVERY_SLOTS];
     *free_slot_found = *slot;
     free_slot_found->object_id = object_id;
     free_slot_found->is_sent = false;
@@ -172,14 +201,20 @@ int hd_delivery_enqueue_note(herald_delivery *delivery, enum hd_entry_type type,
     return enqueue(delivery, &slot, &info, HERALD_NORM_DATA);
 }
 
-/* An entry that cannot be read: receivers are told, so that they do not wait for it. */
+/* An entry that cannot be read. */
+static void note_void(herald_delivery *delivery, uint32_t index, const struct herald_error *error)
+{
+    if (bit_is_set(delivery->void_entries, index))
+        return;
+    delivery->void_entries[index / 64] |= UINT64_C(1) << index % 64;
+    delivery->void_count++;
+    hd_delivery_tell_unreadable(delivery, hd_tree_entry(delivery->tree, index)->path, error);
+}
+
+/* Receivers are told, so that they do not wait for it. */
 static void give_entry_up(herald_delivery *delivery, uint32_t index, const struct herald_error *error)
 {
-    if (!bit_is_set(delivery->void_entries, index)) {
-        delivery->void_entries[index / 64] |= UINT64_C(1) << index % 64;
-        delivery->void_count++;
-        hd_delivery_tell_unreadable(delivery, hd_tree_entry(delivery->tree, index)->path, error);
-    }
+    note_void(delivery, index, error);
     delivery->pending = (struct hd_slot){ .purpose = HD_SLOT_NOTE, .index = index };
 }
 
@@ -243,12 +278,47 @@ static int enqueue_pending(herald_delivery *delivery)
     return 0;
 }
 
+/*
+ * The digest of a large file is known when all of it was read.
+ * @return false: there is no room for it now.
+ */
+static bool send_digests(herald_delivery *delivery)
+{
+    for (size_t i = 0; i < HD_DELIVERY_SLOTS; i++) {
+        struct hd_slot *slot = &delivery->slots[i];
+        uint8_t digest[HD_DIGEST_BYTES];
+        struct herald_error error;
+        int r;
+
+        if (slot->purpose != HD_SLOT_ENTRY || !slot->needs_digest || !slot->is_sent)
+            continue;
+        r = hd_source_digest(slot->source, false, digest);
+        if (r == 0)
+            r = hd_delivery_enqueue_note(delivery, HD_ENTRY_DIGEST, slot->index, digest, slot->size_bytes);
+        if (r == -ENOBUFS)
+            return false;
+        slot->needs_digest = false;
+        if (r < 0) {
+            if (hd_source_error(slot->source, &error) == 0)
+                herald_error_set(&error, r, "its digest cannot be sent: %s", strerror(-r));
+            note_void(delivery, slot->index, &error);
+            hd_delivery_send_again(delivery, slot->index, slot->index, true);
+        }
+        if (slot->is_released)
+            free_slot(slot);
+    }
+    return true;
+}
+
 void hd_delivery_feed(herald_delivery *delivery)
 {
     uint32_t index;
 
-    if (delivery->stream.fd >= 0)
+    /* What waits to be sent of a stream points to what writing to it may overwrite. */
+    if (delivery->stream.fd >= 0 && delivery->run_out.datagrams == 0 && !delivery->has_held)
         hd_delivery_feed_stream(delivery);
+    if (!send_digests(delivery))
+        return; /* they are waited for: new entries would take the room */
     for (;;) {
         if (delivery->pending.purpose == HD_SLOT_FREE) {
             if (!next_entry(delivery, &index))
@@ -262,25 +332,6 @@ void hd_delivery_feed(herald_delivery *delivery)
 
 /* ---- what became of it ----------------------------------------------------------------------- */
 
-/* The digest of a large file is known when all of it was read. */
-static void send_digests(herald_delivery *delivery)
-{
-    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++) {
-        struct hd_slot *slot = &delivery->slots[i];
-        uint8_t digest[HD_DIGEST_BYTES];
-
-        if (slot->purpose != HD_SLOT_ENTRY || !slot->needs_digest || !slot->is_sent)
-            continue;
-        if (hd_source_digest(slot->source, false, digest) < 0) {
-            slot->needs_digest = false; /* it could not be read: FAILED comes */
-            continue;
-        }
-        if (hd_delivery_enqueue_note(delivery, HD_ENTRY_DIGEST, slot->index, digest, slot->size_bytes) < 0)
-            return; /* when there is room */
-        slot->needs_digest = false;
-    }
-}
-
 void hd_delivery_on_sent(herald_delivery *delivery, uint16_t object_id)
 {
     struct hd_slot *slot = find_slot(delivery, object_id);
@@ -291,7 +342,7 @@ void hd_delivery_on_sent(herald_delivery *delivery, uint16_t object_id)
     delivery->unsent_count--;
     if (slot->purpose == HD_SLOT_ENTRY && delivery->objects_sent < hd_tree_count(delivery->tree))
         delivery->objects_sent++;
-    send_digests(delivery);
+    (void)send_digests(delivery);
 }
 
 void hd_delivery_on_released(herald_delivery *delivery, uint16_t object_id, bool has_failed)
@@ -308,22 +359,20 @@ void hd_delivery_on_released(herald_delivery *delivery, uint16_t object_id, bool
         if (slot->source == NULL || hd_source_error(slot->source, &error) == 0)
             herald_error_set(&error, -EIO, "it could not be read");
         free_slot(slot);
-        /* The pending slot may be in use: this is told when it is the entry's turn again. */
-        if (!bit_is_set(delivery->void_entries, index)) {
-            delivery->void_entries[index / 64] |= UINT64_C(1) << index % 64;
-            delivery->void_count++;
-            hd_delivery_tell_unreadable(delivery, hd_tree_entry(delivery->tree, index)->path, &error);
-        }
+        /* The pending slot may be in use: receivers are told when it is the entry's turn again. */
+        note_void(delivery, index, &error);
         hd_delivery_send_again(delivery, index, index, true);
+    } else if (!has_failed && slot->needs_digest && slot->is_sent) {
+        slot->is_released = true; /* perhaps just to make room for its digest */
     } else {
         free_slot(slot);
     }
-    send_digests(delivery);
+    (void)send_digests(delivery);
 }
 
 bool hd_delivery_is_all_sent(const herald_delivery *delivery)
 {
-    for (size_t i = 0; i < HD_DELIVERY_OBJECTS_MAX; i++)
+    for (size_t i = 0; i < HD_DELIVERY_SLOTS; i++)
         if (delivery->slots[i].purpose == HD_SLOT_ENTRY && delivery->slots[i].needs_digest)
             return false;
     if (delivery->stream.fd >= 0 && !delivery->stream.is_closed)
@@ -410,7 +459,8 @@ bool hd_delivery_pump(herald_delivery *delivery)
             return false;
         if (!delivery->has_held)
             hd_block_cache_batch_sent(delivery->cache);
-        delivery->now_ns = herald_clock_ns();
+        if (herald_clock_ns() > delivery->now_ns)
+            delivery->now_ns = herald_clock_ns();
     }
     return true;
 }

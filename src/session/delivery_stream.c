@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -126,8 +127,10 @@ static bool write_buffer(herald_delivery *delivery)
 }
 
 /* @return whether there may be more at once. */
-static bool read_some(struct hd_stream_feed *feed)
+static bool read_some(herald_delivery *delivery)
 {
+    struct hd_stream_feed *feed = &delivery->stream;
+    char cause[HERALD_REASON_BYTES];
     struct pollfd poll_fd = { .fd = feed->fd, .events = POLLIN };
     ssize_t n;
 
@@ -139,22 +142,51 @@ static bool read_some(struct hd_stream_feed *feed)
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
         return false;
+    if (n < 0) { /* that is not its end: nobody must take what there is for all of it */
+        int code = -errno;
+
+        snprintf(cause, sizeof(cause), "the stream cannot be read: %s", strerror(-code));
+        hd_delivery_fail(delivery, code, cause);
+        return false;
+    }
     feed->buffer_from = 0;
     feed->buffer_to = n > 0 ? (size_t)n : 0;
-    feed->has_ended = n <= 0;
+    feed->has_ended = n == 0;
     return n > 0;
 }
 
+/*
+ * The digest is an object of its own, and what is asked for after it is asked for by its name: a receiver that lacks
+ * the stream's last packet would never learn of it. So it waits until all have the stream, or it was flushed for those
+ * who do not say.
+ */
 static void close_stream(herald_delivery *delivery)
 {
     struct hd_stream_feed *feed = &delivery->stream;
+    uint64_t least_bytes = hd_people_least_bytes(delivery);
     XXH128_canonical_t canonical;
 
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(feed->hash));
-    if (hd_delivery_enqueue_note(delivery, HD_ENTRY_DIGEST, 0, canonical.digest, feed->written_bytes) < 0)
+    if (!feed->is_ended) {
+        (void)herald_norm_sender_stream_close(delivery->norm, feed->object_id, delivery->now_ns);
+        feed->is_ended = true;
         return;
-    (void)herald_norm_sender_stream_close(delivery->norm, feed->object_id, delivery->now_ns);
-    feed->is_closed = true;
+    }
+    if (least_bytes == UINT64_MAX ? !feed->is_flushed : least_bytes < feed->written_bytes)
+        return;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(feed->hash));
+    feed->is_closed = hd_delivery_enqueue_note(delivery, HD_ENTRY_DIGEST, 0, canonical.digest, feed->written_bytes) ==
+                      0;
+}
+
+void hd_delivery_on_flushed(herald_delivery *delivery)
+{
+    struct hd_stream_feed *feed = &delivery->stream;
+
+    if (feed->fd < 0 || !feed->is_ended || feed->is_closed)
+        return;
+    feed->is_flushed = true;
+    if (hd_people_least_bytes(delivery) < feed->written_bytes)
+        herald_norm_sender_flush(delivery->norm, delivery->now_ns); /* somebody was cut off meanwhile */
 }
 
 /* The node is woken by the descriptor only while something could be done with what it has. */
@@ -164,7 +196,7 @@ static void watch(herald_delivery *delivery, bool wanted)
 
     if (feed->is_regular || wanted == feed->is_watched)
         return;
-    if (wanted && hd_node_watch(&delivery->node, feed->fd, EPOLLIN) < 0)
+    if (wanted && hd_node_watch(&delivery->node, feed->fd, EPOLLIN) == -EPERM)
         feed->is_regular = true;
     if (!wanted)
         hd_node_unwatch(&delivery->node, feed->fd);
@@ -182,9 +214,11 @@ void hd_delivery_feed_stream(herald_delivery *delivery)
         return;
     for (int i = 0; i < READS_PER_TURN; i++) {
         has_room = write_buffer(delivery);
-        if (!has_room || feed->has_ended || !read_some(feed))
+        if (!has_room || feed->has_ended || !read_some(delivery))
             break;
     }
+    if (delivery->phase >= HERALD_DELIVERY_ENDING)
+        return; /* it could not be read */
     if (feed->needs_flush && feed->buffer_from == feed->buffer_to) {
         /* Nothing more at the moment: what there is goes out now. */
         feed->needs_flush = herald_norm_sender_stream_write(delivery->norm, feed->object_id, NULL, 0,

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #define XXH_STATIC_LINKING_ONLY /* for the state on the stack */
 #include <xxhash.h>
+#ifdef HD_XXHASH_DISPATCHES
+# include <xxh_x86dispatch.h> /* the same hashes by the processor's widest registers: three times as fast */
+#endif
 
 /* So that two segments in each other's place are noticed: every bit of the number reaches every bit of the value. */
 static uint64_t mix(uint64_t value)

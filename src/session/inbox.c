@@ -11,8 +11,9 @@
 
 enum {
     RECEIVE_BUFFER_BYTES = 8 << 20,
-    UNFINISHED_DAYS = 7, /* after which nobody will go on with an unfinished file */
-    STREAM_BLOCKS = 512,
+    UNFINISHED_DAYS = 7,      /* after which nobody will go on with an unfinished file */
+    STREAM_BLOCKS = 112,      /* each of 255 segments, so that it is 42 MB, untouched until a stream comes */
+    OBJECTS_PER_SENDER = 512, /* not less than a delivery keeps */
 };
 
 #define S(n) (UINT64_C(1000000000) * (n))
@@ -20,6 +21,9 @@ enum {
 /* Whoever has all it wants stays so long after the last question, and after the last that was heard of a sender. */
 #define LINGER_ANSWERED_NS S(1)
 #define LINGER_SILENT_NS   S(3)
+#define LINGER_MAX_NS      S(30)
+#define LOST_NS            S(30)
+#define STOP_NS            (S(1) / 5)
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -133,6 +137,7 @@ static int set_defaults(herald_inbox *inbox, const struct herald_inbox_config *g
         memcpy(inbox->accept, given->accept, given->accept_count * sizeof(*inbox->accept));
     }
     config->accept = inbox->accept;
+    inbox->discards = given->kind == HERALD_INBOX_DESCRIPTOR && hd_store_discards(given->fd);
     inbox->arrivals = calloc(HD_ARRIVALS_MAX, sizeof(*inbox->arrivals));
     return inbox->arrivals != NULL ? 0 : -ENOMEM;
 }
@@ -189,7 +194,7 @@ static int open_transport(herald_inbox *inbox, struct herald_error *error)
     norm.unicast_feedback = inbox->config.unicast_feedback;
     norm.sync = HERALD_NORM_SYNC_ALL;
     norm.senders_max = HD_INBOX_SENDERS_MAX;
-    norm.segment_bytes_max = 9000;
+    norm.objects_max = norm.objects_per_sender = OBJECTS_PER_SENDER;
     norm.stream_blocks_max = STREAM_BLOCKS;
     norm.user = inbox;
     norm.accept = hd_arrival_accept;
@@ -279,7 +284,7 @@ static void tell_sender(herald_inbox *inbox, uint32_t sender_id)
 
     if (origin == NULL)
         return;
-    origin->is_gone = false;
+    hd_origin_on_back(origin);
     for (uint32_t i = 0;; i++) {
         struct herald_norm_sender_status status;
 
@@ -298,7 +303,9 @@ static void tell_sender(herald_inbox *inbox, uint32_t sender_id)
 
 static void handle_object_event(herald_inbox *inbox, const struct herald_norm_receiver_event *event)
 {
-    struct hd_arrival *arrival = hd_arrival_find(inbox, event->sender_id, event->object_id);
+    bool is_aborted = event->type == HERALD_NORM_RECEIVER_OBJECT_ABORTED;
+    struct hd_arrival *arrival = is_aborted ? hd_arrival_find_aborted(inbox, event->sender_id, event->object_id)
+                                            : hd_arrival_find(inbox, event->sender_id, event->object_id);
 
     if (arrival == NULL)
         return;
@@ -306,7 +313,7 @@ static void handle_object_event(herald_inbox *inbox, const struct herald_norm_re
         hd_arrival_on_info(inbox, arrival, event->content, event->content_bytes);
     } else if (event->type == HERALD_NORM_RECEIVER_OBJECT_COMPLETE) {
         hd_arrival_on_complete(inbox, arrival);
-    } else if (event->type == HERALD_NORM_RECEIVER_OBJECT_ABORTED) {
+    } else if (is_aborted) {
         hd_arrival_on_aborted(inbox, arrival, event);
     } else if (arrival->stream.is_stream) {
         arrival->stream.has_ended |= event->type == HERALD_NORM_RECEIVER_STREAM_END;
@@ -316,6 +323,8 @@ static void handle_object_event(herald_inbox *inbox, const struct herald_norm_re
 
 static void handle_event(herald_inbox *inbox, const struct herald_norm_receiver_event *event)
 {
+    struct hd_origin *origin = hd_origin_find(inbox, event->sender_id);
+
     switch (event->type) {
     case HERALD_NORM_RECEIVER_SENDER_NEW:
     case HERALD_NORM_RECEIVER_SENDER_RESTARTED:
@@ -323,6 +332,8 @@ static void handle_event(herald_inbox *inbox, const struct herald_norm_receiver_
         tell_sender(inbox, event->sender_id);
         break;
     case HERALD_NORM_RECEIVER_SENDER_SILENT:
+        if (origin != NULL)
+            origin->silent_ns = inbox->now_ns;
         break;
     case HERALD_NORM_RECEIVER_SENDER_GONE:
         hd_origin_on_gone(inbox, event->sender_id);
@@ -340,8 +351,11 @@ static void handle_event(herald_inbox *inbox, const struct herald_norm_receiver_
     case HERALD_NORM_RECEIVER_REQUEST:
         hd_origin_on_request(inbox, event);
         break;
-    case HERALD_NORM_RECEIVER_COMMAND:
     case HERALD_NORM_RECEIVER_WATERMARK:
+        if (origin != NULL && !origin->is_herald)
+            origin->receipt_ns = inbox->now_ns; /* as far as it asks for one */
+        break;
+    case HERALD_NORM_RECEIVER_COMMAND:
         break;
     }
 }
@@ -370,7 +384,7 @@ static void input(void *user, const struct herald_peer *from, bool unicast, cons
 {
     herald_inbox *inbox = user;
 
-    if (!is_accepted(inbox, &from->address))
+    if (!is_accepted(inbox, &from->address) || hd_origin_is_impostor(inbox, from, packet, packet_bytes))
         return;
     (void)herald_norm_receiver_input(inbox->norm, from, unicast, packet, packet_bytes, inbox->now_ns);
     drain(inbox);
@@ -386,7 +400,8 @@ static void run_end(void *user)
 
     hd_arrival_flush_all(inbox);
     drain(inbox);
-    inbox->now_ns = herald_clock_ns();
+    if (herald_clock_ns() > inbox->now_ns)
+        inbox->now_ns = herald_clock_ns();
 }
 
 static void tell_network(herald_inbox *inbox)
@@ -399,13 +414,40 @@ static void tell_network(herald_inbox *inbox)
 
 void hd_inbox_watch_reader(herald_inbox *inbox, bool wanted)
 {
-    if (wanted == inbox->waits_for_reader || inbox->config.kind != HERALD_INBOX_DESCRIPTOR)
+    if (inbox->config.kind != HERALD_INBOX_DESCRIPTOR)
         return;
-    if (wanted && hd_node_watch(&inbox->node, inbox->config.fd, EPOLLOUT) < 0)
-        inbox->is_busy = true; /* a regular file: it always has room */
-    if (!wanted)
+    if (wanted && !inbox->waits_for_reader) /* a regular file always has room, and cannot be watched */
+        inbox->is_reader_unwatchable = hd_node_watch(&inbox->node, inbox->config.fd, EPOLLOUT) < 0;
+    else if (!wanted && inbox->waits_for_reader)
         hd_node_unwatch(&inbox->node, inbox->config.fd);
     inbox->waits_for_reader = wanted;
+    inbox->is_busy |= wanted && inbox->is_reader_unwatchable;
+}
+
+/* The transport's payload does not last until it can be sent. */
+static void keep_payload(struct herald_norm_datagram *datagram)
+{
+    uint8_t *copy = datagram->buffer + datagram->header_bytes;
+
+    if (datagram->payload_bytes == 0 || datagram->payload == copy ||
+        datagram->header_bytes + datagram->payload_bytes > datagram->buffer_bytes)
+        return;
+    memcpy(copy, datagram->payload, datagram->payload_bytes);
+    datagram->payload = copy;
+}
+
+/* How much was asked for is known as long as an object is not complete: noted each time that something is asked for. */
+static void note_requests(herald_inbox *inbox)
+{
+    struct herald_norm_object_status status;
+
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->state == HD_ARRIVAL_OPEN &&
+            herald_norm_receiver_get_object(inbox->norm, arrival->sender_id, arrival->object_id, &status) == 0)
+            arrival->repaired_segments = status.segments_nacked;
+    }
 }
 
 static void send_feedback(herald_inbox *inbox)
@@ -418,10 +460,13 @@ static void send_feedback(herald_inbox *inbox)
             datagram->buffer_bytes = inbox->send_buffer_bytes;
             if (herald_norm_receiver_poll_output(inbox->norm, datagram, inbox->now_ns) <= 0)
                 return;
+            note_requests(inbox);
         }
         inbox->has_unsent = hd_node_send(&inbox->node, datagram, inbox->now_ns) == -EAGAIN;
-        if (inbox->has_unsent)
+        if (inbox->has_unsent) {
+            keep_payload(datagram);
             return; /* feedback is little: the buffer is free again soon */
+        }
     }
 }
 
@@ -451,20 +496,26 @@ void hd_inbox_check_count(herald_inbox *inbox)
 /* All that was wanted is here; the senders should still learn of it. */
 static bool has_lingered(const herald_inbox *inbox)
 {
-    if (inbox->arrival_count > 0 && inbox->config.count == 0)
-        return false;
+    if (inbox->now_ns - inbox->finishing_ns >= LINGER_MAX_NS)
+        return true;
+    /* What is still missing of other senders' objects is not waited for. */
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX && inbox->config.count == 0; i++)
+        if (inbox->arrivals[i].state == HD_ARRIVAL_FINISHING)
+            return false;
+    if (inbox->config.silent)
+        return true;
     for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++) {
         const struct hd_origin *origin = &inbox->origins[i];
 
         if (origin->node_id == 0 || origin->is_gone || inbox->now_ns - origin->heard_ns >= LINGER_SILENT_NS)
             continue;
-        if (origin->receipt_ns == 0 || inbox->now_ns - origin->receipt_ns < LINGER_ANSWERED_NS)
+        if (origin->receipt_ns == 0 || inbox->now_ns < origin->receipt_ns + LINGER_ANSWERED_NS)
             return false;
     }
     return true;
 }
 
-static void note_heard(herald_inbox *inbox)
+void hd_inbox_note_heard(herald_inbox *inbox)
 {
     /* How long ago a sender was heard is known well enough by whether the transport calls it active. */
     for (uint32_t i = 0;; i++) {
@@ -477,6 +528,35 @@ static void note_heard(herald_inbox *inbox)
         if (origin != NULL && status.is_active && !origin->is_gone)
             origin->heard_ns = inbox->now_ns;
     }
+}
+
+/* A sender that asks now and then, and has not been heard for so long, does not send any more. */
+static uint64_t lost_ns(const struct hd_origin *origin)
+{
+    if (origin->node_id == 0 || origin->is_gone || !origin->asks || origin->silent_ns == 0)
+        return HERALD_NEVER;
+    return origin->silent_ns + LOST_NS;
+}
+
+static void look_for_lost(herald_inbox *inbox)
+{
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)
+        if (inbox->now_ns >= lost_ns(&inbox->origins[i]))
+            hd_origin_on_gone(inbox, inbox->origins[i].node_id);
+}
+
+/* Senders are told, so that they do not wait for us; an answer takes up to a round-trip to leave. */
+static void stop(herald_inbox *inbox)
+{
+    if (inbox->stop_ns == 0) {
+        bool is_anybody = hd_origin_say_good_bye(inbox);
+
+        inbox->result = herald_error_set(&inbox->result_error, -EINTR, "it was stopped");
+        inbox->stop_ns = inbox->now_ns + (is_anybody ? STOP_NS : 0);
+        inbox->is_finishing = true;
+        inbox->finishing_ns = inbox->now_ns;
+    }
+    inbox->is_done = inbox->now_ns >= inbox->stop_ns;
 }
 
 int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_error *error)
@@ -495,17 +575,19 @@ int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_err
         return herald_error_set(error, r, "cannot receive: %s", strerror(-r));
     (void)herald_norm_receiver_handle_timeout(inbox->norm, inbox->now_ns);
     drain(inbox);
+    look_for_lost(inbox);
     hd_arrival_collect(inbox);
     if (inbox->arrival_count > 0)
         read_streams(inbox);
     drain(inbox);
     send_feedback(inbox);
     inbox->is_busy |= r > 0;
-    if (inbox->is_finishing || inbox->is_stopped)
-        note_heard(inbox);
+    if (inbox->is_finishing)
+        hd_inbox_note_heard(inbox);
     if (inbox->is_stopped)
-        inbox->result = herald_error_set(&inbox->result_error, -EINTR, "it was stopped");
-    inbox->is_done = inbox->is_stopped || (inbox->is_finishing && has_lingered(inbox));
+        stop(inbox);
+    else
+        inbox->is_done = inbox->is_finishing && has_lingered(inbox);
     return inbox->is_done;
 }
 
@@ -515,10 +597,13 @@ uint64_t herald_inbox_deadline(const herald_inbox *inbox)
     uint64_t deadline_ns = herald_norm_receiver_next_timeout(inbox->norm);
     uint64_t sockets_ns = herald_receiver_deadline(inbox->node.receiver);
 
-    if (inbox->is_busy || inbox->is_done || inbox->is_stopped)
+    if (inbox->is_busy || inbox->is_done || (inbox->is_stopped && inbox->stop_ns == 0))
         return 0;
     if (sockets_ns < deadline_ns)
         deadline_ns = sockets_ns;
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)
+        if (lost_ns(&inbox->origins[i]) < deadline_ns)
+            deadline_ns = lost_ns(&inbox->origins[i]);
     if ((inbox->is_finishing || inbox->has_unsent) && inbox->now_ns + step_ns < deadline_ns)
         deadline_ns = inbox->now_ns + step_ns;
     return deadline_ns;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An inbox from inside. inbox.c opens it and drives it, inbox_arrival.c knows the objects that are being received,
- * inbox_stream.c those without an end, inbox_sender.c the senders and what they are answered.
+ * inbox_conclude.c what becomes of them, inbox_stream.c those without an end, inbox_sender.c the senders and what they
+ * are answered.
  */
 #ifndef SESSION_INBOX_H
 #define SESSION_INBOX_H
@@ -63,9 +64,10 @@ struct hd_arrival {
     uint64_t size_bytes;
     uint16_t segment_bytes;
     struct hd_partition partition;
-    bool has_info; /* its INFO is here: facts and name are known */
-    bool is_new;   /* what earlier runs left was not looked for yet */
-    bool is_begun; /* BEGIN was told */
+    bool has_info;      /* its INFO is here: facts and name are known */
+    bool is_new;        /* what earlier runs left was not looked for yet */
+    bool is_begun;      /* BEGIN was told */
+    bool is_superseded; /* its ids are another's already, the event that tells its end is still to be read */
     char *name;
     char *link;
     struct hd_arrival_facts facts;
@@ -92,7 +94,11 @@ struct hd_origin {
     bool is_herald, is_told, is_gone;
     uint16_t segment_bytes; /* what an answer to it may have at most; 0: not known yet */
     bool was_greeted;       /* it knows that we are here */
+    bool is_greeting_due;   /* and is to be told */
+    bool asks;              /* it has asked something, and will do so again as long as it is there */
+    uint64_t silent_ns;     /* since when the transport hears nothing of it; 0: it does */
     uint64_t heard_ns;
+    uint64_t packet_ns; /* when the last packet of its node id came from `peer` */
     uint64_t delivery_id;
     uint32_t entries;                   /* 0: not known yet */
     uint64_t *done, *failed, *arriving; /* bitmaps */
@@ -101,9 +107,10 @@ struct hd_origin {
     uint32_t damaged_count; /* objects whose digest was wrong */
     uint64_t done_bytes, repaired_segments;
     char reason[HERALD_REASON_BYTES];
-    bool is_ended; /* DELIVERY was told */
+    bool has_begun; /* something of the delivery has come */
+    bool is_ended;  /* DELIVERY was told */
     bool is_dismissed;
-    uint64_t receipt_ns; /* when it last got a receipt with everything in it; 0: never */
+    uint64_t receipt_ns; /* when it will have got a receipt with everything in it; 0: never */
     struct hd_orphan_digest *orphans;
     uint32_t orphan_count;
 };
@@ -128,8 +135,11 @@ struct herald_inbox {
     struct herald_norm_datagram unsent; /* waits for room */
     bool has_unsent, is_busy, is_stopped, is_finishing, is_done;
     bool has_new;          /* some arrival is_new */
+    bool discards;         /* config.fd is /dev/null */
     bool waits_for_reader; /* config.fd is watched for POLLOUT */
-    uint64_t finishing_ns;
+    bool is_reader_unwatchable;
+    uint64_t finishing_ns; /* since */
+    uint64_t stop_ns;      /* when the good-byes are out, or never will be */
     int result;
     struct herald_error result_error;
 
@@ -154,16 +164,44 @@ void hd_inbox_tell_object(herald_inbox *inbox, enum herald_inbox_event_kind kind
 /* `count` may be reached now. */
 void hd_inbox_check_count(herald_inbox *inbox);
 void hd_inbox_watch_reader(herald_inbox *inbox, bool wanted);
+/* Notes of which senders something was heard lately. */
+void hd_inbox_note_heard(herald_inbox *inbox);
 
 /* ---- inbox_arrival.c ---- */
 
 /* herald_norm_receiver_config.accept */
 int hd_arrival_accept(void *user, const struct herald_norm_offer *offer, struct herald_norm_sink *ret_sink);
 struct hd_arrival *hd_arrival_find(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id);
+/* The one that an ABORTED event is about. */
+struct hd_arrival *hd_arrival_find_aborted(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id);
 struct hd_arrival *hd_arrival_add(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id);
 /* Gives it back; a store that it still has is freed: its unfinished file stays. */
 void hd_arrival_remove(herald_inbox *inbox, struct hd_arrival *arrival);
 void hd_arrival_on_info(herald_inbox *inbox, struct hd_arrival *arrival, const uint8_t *info, size_t info_bytes);
+/* @return 0, also if it has to wait for its turn; -errno with *error. */
+int hd_arrival_open_store(herald_inbox *inbox, struct hd_arrival *arrival, bool is_sparse, struct herald_error *error);
+/* Objects go to a descriptor one after the other: this is the first of those that wait for it. */
+bool hd_arrival_has_turn(const herald_inbox *inbox, const struct hd_arrival *arrival);
+/* Says who it is to the application, and to its own journal. */
+void hd_arrival_introduce(herald_inbox *inbox, struct hd_arrival *arrival);
+/* Gives it a name of ours if it has none. @return 0; -ENOMEM with *error. */
+int hd_arrival_name_unnamed(herald_inbox *inbox, struct hd_arrival *arrival, struct herald_error *error);
+/* Already here, and so not received: told to the application and to the sender. */
+void hd_arrival_skip(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error);
+/* The entry of a delivery that is on its way; NULL: it is not. */
+struct hd_arrival *hd_arrival_find_entry(herald_inbox *inbox, uint32_t sender_id, uint64_t delivery_id, uint32_t index);
+/* It is being put into its place, or is there, as another object. */
+bool hd_arrival_is_here_otherwise(herald_inbox *inbox, const struct hd_arrival *arrival);
+/* Descriptors or memory are short: it is only missing, and may have room when others are done. */
+bool hd_arrival_is_short(const herald_inbox *inbox, int code);
+/* It cannot be completed, now or ever: what is here is kept for another time. */
+void hd_arrival_abandon(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error);
+/* Nothing more comes of a sender, or only of another delivery: what waits for more is abandoned. */
+void hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const struct herald_error *error);
+void hd_arrival_abandon_stale(herald_inbox *inbox, const struct hd_origin *origin);
+
+/* ---- inbox_conclude.c ---- */
+
 void hd_arrival_on_complete(herald_inbox *inbox, struct hd_arrival *arrival);
 void hd_arrival_on_aborted(herald_inbox *inbox, struct hd_arrival *arrival,
                            const struct herald_norm_receiver_event *event);
@@ -185,6 +223,8 @@ uint64_t hd_arrival_received_bytes(const struct hd_arrival *arrival);
 
 /* ---- inbox_stream.c ---- */
 
+/* Opens where it goes to, when it is its turn. @return 0; -errno with *error. */
+int hd_stream_open(herald_inbox *inbox, struct hd_arrival *arrival, struct herald_error *error);
 void hd_stream_on_new(herald_inbox *inbox, const struct herald_norm_receiver_event *event);
 /* Reads what there is, and writes what can be written. */
 void hd_stream_read(herald_inbox *inbox, struct hd_arrival *arrival);
@@ -198,6 +238,9 @@ struct hd_origin *hd_origin_find(herald_inbox *inbox, uint32_t node_id);
 /* @return NULL: there are too many. */
 struct hd_origin *hd_origin_get(herald_inbox *inbox, uint32_t node_id);
 void hd_origin_release(struct hd_origin *origin);
+/* Whether a packet says that it is of a sender that is heard from another address: then it is made up. */
+bool hd_origin_is_impostor(herald_inbox *inbox, const struct herald_peer *from, const uint8_t *packet,
+                           size_t packet_bytes);
 /* What an INFO says of the delivery it belongs to. @return 0; -E2BIG. */
 int hd_origin_note_entry(herald_inbox *inbox, struct hd_origin *origin, uint64_t delivery_id, uint32_t index);
 bool hd_origin_has_done(const struct hd_origin *origin, uint32_t index);
@@ -213,8 +256,12 @@ bool hd_origin_take_digest(struct hd_origin *origin, struct hd_arrival *arrival)
 void hd_origin_on_request(herald_inbox *inbox, const struct herald_norm_receiver_event *event);
 /* Says that we are here, unless it knows. */
 void hd_origin_greet(herald_inbox *inbox, struct hd_origin *origin);
+/* Tells the senders that nothing more is taken. @return whether there is anybody to be told. */
+bool hd_origin_say_good_bye(herald_inbox *inbox);
 /* The sender said good-bye or fell silent. */
 void hd_origin_on_gone(herald_inbox *inbox, uint32_t node_id);
+/* It is heard again. */
+void hd_origin_on_back(struct hd_origin *origin);
 void hd_origin_check_ended(herald_inbox *inbox, struct hd_origin *origin);
 
 #endif

@@ -9,10 +9,12 @@
 
 enum {
     NAME_BYTES = 1024, /* with its directory and the NUL */
-    DAMAGED_MAX = 3,   /* objects whose digest is wrong are sent again, so often */
     WINDOW_BYTES = 16 << 20,
     MEMORY_BYTES = 64 << 20,
 };
+
+/* Who is not heard for so long does not send. */
+#define SILENT_NS UINT64_C(1000000000)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
@@ -22,13 +24,26 @@ struct hd_arrival *hd_arrival_find(herald_inbox *inbox, uint32_t sender_id, uint
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
         /* Under its ids it is known to the transport only as long as it is open there. */
-        if (arrival->state == HD_ARRIVAL_OPEN && arrival->sender_id == sender_id && arrival->object_id == object_id)
+        if (arrival->state == HD_ARRIVAL_OPEN && !arrival->is_superseded && arrival->sender_id == sender_id &&
+            arrival->object_id == object_id)
             return arrival;
     }
     return NULL;
 }
 
-static struct hd_arrival *find_entry(herald_inbox *inbox, uint32_t sender_id, uint64_t delivery_id, uint32_t index)
+struct hd_arrival *hd_arrival_find_aborted(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->state == HD_ARRIVAL_OPEN && arrival->is_superseded && arrival->sender_id == sender_id &&
+            arrival->object_id == object_id)
+            return arrival;
+    }
+    return hd_arrival_find(inbox, sender_id, object_id);
+}
+
+struct hd_arrival *hd_arrival_find_entry(herald_inbox *inbox, uint32_t sender_id, uint64_t delivery_id, uint32_t index)
 {
     for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
@@ -95,7 +110,6 @@ void hd_arrival_describe(const herald_inbox *inbox, const struct hd_arrival *arr
                          struct herald_inbox_object *ret_object)
 {
     const struct hd_origin *origin = hd_origin_find((herald_inbox *)(uintptr_t)inbox, arrival->sender_id);
-    struct herald_norm_object_status status;
 
     *ret_object = (struct herald_inbox_object){
         .sender_id = arrival->sender_id,
@@ -111,9 +125,6 @@ void hd_arrival_describe(const herald_inbox *inbox, const struct hd_arrival *arr
         .repaired_segments = arrival->repaired_segments,
         .duration_ns = inbox->now_ns - arrival->begin_ns,
     };
-    if (arrival->state == HD_ARRIVAL_OPEN &&
-        herald_norm_receiver_get_object(inbox->norm, arrival->sender_id, arrival->object_id, &status) == 0)
-        ret_object->repaired_segments += status.segments_nacked;
     if (origin != NULL) {
         ret_object->sender = origin->peer;
         memcpy(ret_object->sender_host, origin->host, sizeof(origin->host));
@@ -126,15 +137,14 @@ static void note_failure(herald_inbox *inbox, const struct hd_arrival *arrival, 
 {
     struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
 
-    if (origin == NULL)
-        return;
-    if (arrival->facts.is_entry && arrival->facts.delivery_id == origin->delivery_id)
+    if (origin != NULL && is_one_of_its_entries(arrival, origin))
         hd_origin_set_failed(origin, arrival->facts.index, arrival->name != NULL ? arrival->name : "an object", error);
 }
 
 void hd_arrival_fail(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error)
 {
-    bool is_open = arrival->state == HD_ARRIVAL_OPEN;
+    bool is_open = arrival->state == HD_ARRIVAL_OPEN && !arrival->is_superseded;
+    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
     uint32_t sender_id = arrival->sender_id;
     uint16_t object_id = arrival->object_id;
 
@@ -146,17 +156,70 @@ void hd_arrival_fail(herald_inbox *inbox, struct hd_arrival *arrival, const stru
     hd_arrival_remove(inbox, arrival);
     if (is_open)
         (void)herald_norm_receiver_abort(inbox->norm, sender_id, object_id);
+    if (origin != NULL)
+        hd_origin_check_ended(inbox, origin);
 }
 
-/* Already here, and so not received. */
-static void skip(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error)
+void hd_arrival_abandon(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error)
+{
+    struct herald_norm_object_status status;
+    bool is_open = arrival->state == HD_ARRIVAL_OPEN && !arrival->is_superseded &&
+                   herald_norm_receiver_get_object(inbox->norm, arrival->sender_id, arrival->object_id, &status) == 0;
+    uint32_t sender_id = arrival->sender_id;
+    uint16_t object_id = arrival->object_id;
+
+    if (error != NULL) {
+        arrival->state = HD_ARRIVAL_UNCHECKED;
+        inbox->stats.failed_objects++;
+        hd_inbox_tell_object(inbox, HERALD_INBOX_FAILED, arrival, NULL, error);
+    }
+    if (arrival->store != NULL && inbox->place != NULL && !arrival->stream.is_stream) {
+        hd_store_keep(arrival->store, inbox->place);
+        arrival->store = NULL;
+    }
+    hd_arrival_remove(inbox, arrival);
+    if (is_open)
+        (void)herald_norm_receiver_abort(inbox->norm, sender_id, object_id);
+}
+
+static bool waits_for_more(const struct hd_arrival *arrival, uint32_t sender_id)
+{
+    return arrival->sender_id == sender_id &&
+           (arrival->state == HD_ARRIVAL_OPEN || arrival->state == HD_ARRIVAL_UNCHECKED);
+}
+
+void hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const struct herald_error *error)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (waits_for_more(arrival, sender_id) && !arrival->is_superseded)
+            hd_arrival_abandon(inbox, arrival, arrival->is_begun && !inbox->is_finishing ? error : NULL);
+    }
+}
+
+/* The digests of another delivery do not come any more. */
+void hd_arrival_abandon_stale(herald_inbox *inbox, const struct hd_origin *origin)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->state == HD_ARRIVAL_UNCHECKED && arrival->sender_id == origin->node_id &&
+            arrival->facts.is_entry && arrival->facts.delivery_id != origin->delivery_id)
+            hd_arrival_abandon(inbox, arrival, NULL);
+    }
+}
+
+void hd_arrival_skip(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error)
 {
     struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
 
-    if (origin != NULL && arrival->facts.is_entry)
+    if (origin != NULL && is_one_of_its_entries(arrival, origin))
         hd_origin_set_done(origin, arrival->facts.index, arrival->size_bytes, false);
     inbox->stats.skipped_objects++;
     hd_inbox_tell_object(inbox, HERALD_INBOX_SKIPPED, arrival, NULL, error);
+    if (origin != NULL)
+        hd_origin_check_ended(inbox, origin);
 }
 
 /* ---- what it is ------------------------------------------------------------------------------ */
@@ -187,6 +250,49 @@ static char *make_name(const struct hd_arrival *arrival)
     return name;
 }
 
+static bool wants_bytes(const struct hd_arrival *arrival)
+{
+    return !arrival->has_info || arrival->facts.type == HD_ENTRY_FILE || arrival->facts.type == HD_ENTRY_BYTES ||
+           arrival->facts.type == HD_ENTRY_UNKNOWN;
+}
+
+/* What its INFO says and what the transport says it is can be true together. */
+static bool fits_its_kind(const struct hd_arrival *arrival)
+{
+    if (arrival->stream.is_stream)
+        return arrival->facts.type == HD_ENTRY_STREAM || arrival->facts.type == HD_ENTRY_UNKNOWN;
+    return arrival->facts.type != HD_ENTRY_STREAM && (wants_bytes(arrival) || arrival->size_bytes == 0);
+}
+
+bool hd_arrival_is_here_otherwise(herald_inbox *inbox, const struct hd_arrival *arrival)
+{
+    const struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+    const struct hd_arrival_facts *facts = &arrival->facts;
+
+    if (!facts->is_entry || origin == NULL || !is_one_of_its_entries(arrival, origin))
+        return false;
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        const struct hd_arrival *other = &inbox->arrivals[i];
+
+        if (other != arrival && (other->state == HD_ARRIVAL_FINISHING || other->state == HD_ARRIVAL_DRAINING) &&
+            other->sender_id == arrival->sender_id && other->facts.index == facts->index &&
+            is_one_of_its_entries(other, origin))
+            return true;
+    }
+    return hd_origin_has_done(origin, facts->index);
+}
+
+int hd_arrival_name_unnamed(herald_inbox *inbox, struct hd_arrival *arrival, struct herald_error *error)
+{
+    if (arrival->name == NULL)
+        arrival->name = make_name(arrival);
+    if (arrival->name == NULL)
+        return herald_error_set(error, -ENOMEM, "out of memory");
+    arrival->has_info = true;
+    hd_arrival_introduce(inbox, arrival);
+    return 0;
+}
+
 /* Stores what an INFO says. @return 0; -EEXIST: it is here already; -errno with *error: it cannot be taken. */
 static int learn(herald_inbox *inbox, struct hd_arrival *arrival, const uint8_t *bytes, size_t size_bytes,
                  struct herald_error *error)
@@ -214,10 +320,14 @@ static int learn(herald_inbox *inbox, struct hd_arrival *arrival, const uint8_t 
         return herald_error_set(error, -ENAMETOOLONG, "its name is too long");
     if (facts->is_entry && hd_origin_note_entry(inbox, origin, info.delivery_id, info.index) < 0)
         return herald_error_set(error, -E2BIG, "the delivery has too many entries");
-    hd_origin_greet(inbox, origin);
+    if (facts->is_entry)
+        hd_arrival_abandon_stale(inbox, origin);
+    origin->is_greeting_due = inbox->has_new = true; /* said later: this may be the transport's callback */
+    if (!fits_its_kind(arrival))
+        return herald_error_set(error, -EBADMSG, "its description is malformed");
     if (facts->type == HD_ENTRY_DIGEST || facts->type == HD_ENTRY_WITHDRAWN)
         return 0;
-    if (facts->is_entry && (hd_origin_has_done(origin, info.index) || hd_origin_has_failed(origin, info.index)))
+    if (facts->is_entry && (hd_arrival_is_here_otherwise(inbox, arrival) || hd_origin_has_failed(origin, info.index)))
         return -EEXIST;
     if (facts->is_entry)
         hd_origin_set_arriving(origin, info.index, true);
@@ -243,7 +353,7 @@ static void fill_identity(const struct hd_arrival *arrival, bool with_name, stru
 }
 
 /* Says who it is to the application, and to its own journal. */
-static void introduce(herald_inbox *inbox, struct hd_arrival *arrival)
+void hd_arrival_introduce(herald_inbox *inbox, struct hd_arrival *arrival)
 {
     struct hd_identity identity;
 
@@ -283,23 +393,24 @@ static void store_block_changed(void *user, uint64_t block, bool is_complete)
         arrival->sink.block_changed(arrival->sink.user, block, is_complete);
 }
 
-/* Objects go to a descriptor one after the other: this is the first of those that wait for it. */
-static bool has_turn(const herald_inbox *inbox, const struct hd_arrival *arrival)
+bool hd_arrival_has_turn(const herald_inbox *inbox, const struct hd_arrival *arrival)
 {
     for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
         const struct hd_arrival *other = &inbox->arrivals[i];
 
-        if (other == arrival || other->state == HD_ARRIVAL_FREE || other->stream.is_stream)
+        if (other == arrival || other->state == HD_ARRIVAL_FREE)
             continue;
+        if (other->size_bytes == 0 && !other->stream.is_stream)
+            continue; /* there is nothing to write */
         if (other->store != NULL || (other->sender_id == arrival->sender_id && other->state == HD_ARRIVAL_OPEN &&
-                                     other->size_bytes > 0 && (int16_t)(other->object_id - arrival->object_id) < 0))
+                                     (int16_t)(other->object_id - arrival->object_id) < 0))
             return false;
     }
     return true;
 }
 
 /* @return 0, also if it has to wait for its turn; -errno with *error. */
-static int open_store(herald_inbox *inbox, struct hd_arrival *arrival, bool is_sparse, struct herald_error *error)
+int hd_arrival_open_store(herald_inbox *inbox, struct hd_arrival *arrival, bool is_sparse, struct herald_error *error)
 {
     struct hd_store_facts facts = {
         .partition = arrival->partition,
@@ -316,19 +427,13 @@ static int open_store(herald_inbox *inbox, struct hd_arrival *arrival, bool is_s
         r = hd_store_new_file(&arrival->store, inbox->place, &facts, error);
     else if (inbox->config.kind == HERALD_INBOX_MEMORY)
         r = hd_store_new_memory(&arrival->store, memory_bytes, &facts, error);
-    else if (has_turn(inbox, arrival))
+    else if (arrival->size_bytes == 0 || hd_arrival_has_turn(inbox, arrival))
         r = hd_store_new_descriptor(&arrival->store, inbox->config.fd, WINDOW_BYTES, &facts, error);
     else
         return 0;
     if (r == 0)
         hd_store_as_sink(arrival->store, &arrival->sink);
     return r;
-}
-
-static bool wants_bytes(const struct hd_arrival *arrival)
-{
-    return !arrival->has_info || arrival->facts.type == HD_ENTRY_FILE || arrival->facts.type == HD_ENTRY_BYTES ||
-           arrival->facts.type == HD_ENTRY_UNKNOWN;
 }
 
 /* What is known of an object from its offer alone. */
@@ -369,13 +474,20 @@ static int take(herald_inbox *inbox, struct hd_arrival *arrival, const struct he
             return r;
         if (inbox->place != NULL && wants_bytes(arrival) &&
             (r = hd_place_check_clash(inbox->place, arrival->name, error)) == -EEXIST) {
-            skip(inbox, arrival, error);
+            arrival->state = HD_ARRIVAL_FINISHING; /* the transport does not have it */
+            hd_arrival_skip(inbox, arrival, error);
             return r;
         }
     }
     if (!wants_bytes(arrival))
-        return arrival->size_bytes == 0 ? 0 : herald_error_set(error, -EBADMSG, "its description is malformed");
-    return open_store(inbox, arrival, is_sparse(offer), error);
+        return 0;
+    return hd_arrival_open_store(inbox, arrival, is_sparse(offer), error);
+}
+
+/* What is short now may not be later: it is missing until then. */
+bool hd_arrival_is_short(const herald_inbox *inbox, int code)
+{
+    return (code == -EMFILE || code == -ENFILE || code == -ENOMEM) && inbox->arrival_count > 1;
 }
 
 int hd_arrival_accept(void *user, const struct herald_norm_offer *offer, struct herald_norm_sink *ret_sink)
@@ -383,8 +495,11 @@ int hd_arrival_accept(void *user, const struct herald_norm_offer *offer, struct 
     herald_inbox *inbox = user;
     struct herald_error error = { 0 };
     struct hd_arrival *arrival;
+    struct hd_arrival *former = hd_arrival_find(inbox, offer->sender_id, offer->object_id);
     int r;
 
+    if (former != NULL)
+        former->is_superseded = true;
     if (inbox->is_finishing || hd_origin_get(inbox, offer->sender_id) == NULL)
         return -ENOENT;
     hd_origin_find(inbox, offer->sender_id)->segment_bytes = offer->segment_bytes;
@@ -394,7 +509,7 @@ int hd_arrival_accept(void *user, const struct herald_norm_offer *offer, struct 
     r = take(inbox, arrival, offer, &error);
     if (r < 0) {
         arrival->state = HD_ARRIVAL_FINISHING; /* the transport does not have it */
-        if (r == -EEXIST)
+        if (r == -EEXIST || hd_arrival_is_short(inbox, r))
             hd_arrival_remove(inbox, arrival);
         else
             hd_arrival_fail(inbox, arrival, &error);
@@ -405,7 +520,8 @@ int hd_arrival_accept(void *user, const struct herald_norm_offer *offer, struct 
     if (arrival->store != NULL && inbox->config.kind != HERALD_INBOX_DESCRIPTOR)
         *ret_sink = arrival->sink;
     else
-        *ret_sink = (struct herald_norm_sink){ arrival, store_write, store_read, store_block_changed };
+        *ret_sink = (struct herald_norm_sink){ arrival, store_write, inbox->discards ? NULL : store_read,
+                                               store_block_changed };
     return 0;
 }
 
@@ -425,6 +541,24 @@ static void mark(void *user, uint64_t offset_bytes, uint64_t size_bytes)
                                             marking->inbox->now_ns);
 }
 
+/* Half of the same file from a sender that was killed and started again, as another node: there is nobody else to
+   finish it. */
+static void release_orphan(herald_inbox *inbox, const struct hd_arrival *arrival)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        struct hd_arrival *other = &inbox->arrivals[i];
+        const struct hd_origin *origin;
+
+        if (other->state != HD_ARRIVAL_OPEN || other->sender_id == arrival->sender_id || other->name == NULL ||
+            other->store == NULL || other->stream.is_stream || other->size_bytes != arrival->size_bytes ||
+            other->facts.mtime_ns != arrival->facts.mtime_ns || strcmp(other->name, arrival->name) != 0)
+            continue;
+        origin = hd_origin_find(inbox, other->sender_id);
+        if (origin == NULL || inbox->now_ns - origin->packet_ns >= SILENT_NS)
+            hd_arrival_abandon(inbox, other, NULL);
+    }
+}
+
 static void resume(herald_inbox *inbox, struct hd_arrival *arrival, bool with_name)
 {
     struct marking marking = { inbox, arrival };
@@ -432,6 +566,8 @@ static void resume(herald_inbox *inbox, struct hd_arrival *arrival, bool with_na
 
     if (inbox->place == NULL || arrival->store == NULL || arrival->state != HD_ARRIVAL_OPEN)
         return;
+    if (with_name && arrival->name != NULL)
+        release_orphan(inbox, arrival);
     fill_identity(arrival, with_name, &identity);
     arrival->resumed_bytes += hd_store_resume(arrival->store, inbox->place, &identity, mark, &marking);
     if (arrival->resumed_bytes > 0)
@@ -443,6 +579,11 @@ void hd_arrival_resume_new(herald_inbox *inbox)
     if (!inbox->has_new)
         return;
     inbox->has_new = false;
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++) {
+        if (inbox->origins[i].node_id != 0 && inbox->origins[i].is_greeting_due)
+            hd_origin_greet(inbox, &inbox->origins[i]);
+        inbox->origins[i].is_greeting_due = false;
+    }
     for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
@@ -451,7 +592,7 @@ void hd_arrival_resume_new(herald_inbox *inbox)
         arrival->is_new = false;
         resume(inbox, arrival, arrival->has_info);
         if (arrival->has_info)
-            introduce(inbox, arrival);
+            hd_arrival_introduce(inbox, arrival);
     }
 }
 
@@ -468,7 +609,7 @@ void hd_arrival_on_info(herald_inbox *inbox, struct hd_arrival *arrival, const u
     r = learn(inbox, arrival, info, info_bytes, &error);
     if (r == 0 && inbox->place != NULL && !arrival->stream.is_stream &&
         (r = hd_place_check_clash(inbox->place, arrival->name, &error)) == -EEXIST)
-        skip(inbox, arrival, &error);
+        hd_arrival_skip(inbox, arrival, &error);
     if (r == 0 && arrival->store != NULL && inbox->place != NULL && !arrival->stream.is_stream) {
         struct hd_info decoded;
 
@@ -487,305 +628,6 @@ void hd_arrival_on_info(herald_inbox *inbox, struct hd_arrival *arrival, const u
     } else {
         if (!arrival->is_new && !arrival->stream.is_stream)
             resume(inbox, arrival, true);
-        introduce(inbox, arrival);
-    }
-}
-
-/* ---- complete -------------------------------------------------------------------------------- */
-
-void hd_arrival_done(herald_inbox *inbox, struct hd_arrival *arrival, const char *path)
-{
-    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
-
-    if (origin != NULL && arrival->facts.is_entry && arrival->facts.delivery_id == origin->delivery_id)
-        hd_origin_set_done(origin, arrival->facts.index, hd_arrival_received_bytes(arrival), false);
-    if (arrival->store == NULL && path != NULL && arrival->facts.is_entry && origin != NULL &&
-        arrival->facts.type == HD_ENTRY_FILE) /* the place's thread had the store */
-        origin->done_bytes += arrival->size_bytes;
-    inbox->stats.objects++;
-    inbox->stats.bytes += arrival->stream.is_stream ? arrival->stream.position_bytes : arrival->size_bytes;
-    hd_inbox_tell_object(inbox, HERALD_INBOX_DONE, arrival, path, NULL);
-    hd_arrival_remove(inbox, arrival);
-    if (origin != NULL)
-        hd_origin_check_ended(inbox, origin);
-    hd_inbox_check_count(inbox);
-}
-
-/* The next one's turn to write to the descriptor. */
-static void give_turn(herald_inbox *inbox)
-{
-    if (inbox->config.kind != HERALD_INBOX_DESCRIPTOR)
-        return;
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
-        struct hd_arrival *arrival = &inbox->arrivals[i];
-        struct herald_error error;
-
-        if (arrival->state == HD_ARRIVAL_OPEN && arrival->store == NULL && arrival->size_bytes > 0 &&
-            !arrival->stream.is_stream && open_store(inbox, arrival, false, &error) < 0)
-            hd_arrival_fail(inbox, arrival, &error);
-    }
-}
-
-/* The wrong digest: what was received is thrown away, and comes again because it is missing. */
-static void refuse_damaged(herald_inbox *inbox, struct hd_arrival *arrival)
-{
-    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
-    struct herald_error error;
-
-    herald_error_set(&error, -EBADMSG, "its digest is not that of the sender");
-    if (origin == NULL || ++origin->damaged_count >= DAMAGED_MAX || !arrival->facts.is_entry) {
-        hd_arrival_fail(inbox, arrival, &error);
-        return;
-    }
-    if (arrival->store != NULL)
-        hd_store_discard(arrival->store);
-    hd_arrival_remove(inbox, arrival);
-}
-
-/* Hands a verified file to the place's thread. */
-static void finish_file(herald_inbox *inbox, struct hd_arrival *arrival)
-{
-    const struct hd_finish finish = {
-        .name = arrival->name,
-        .has_meta = arrival->facts.has_meta,
-        .mode = arrival->facts.mode,
-        .mtime_ns = arrival->facts.mtime_ns,
-        .cookie = arrival->cookie,
-    };
-    struct hd_store *store = arrival->store;
-    struct herald_error error;
-
-    arrival->store = NULL;
-    arrival->state = HD_ARRIVAL_FINISHING;
-    if (hd_place_finish(inbox->place, store, &finish) == 0)
-        return;
-    herald_error_set(&error, -ENOMEM, "out of memory");
-    hd_arrival_fail(inbox, arrival, &error);
-}
-
-static void conclude_note(herald_inbox *inbox, struct hd_arrival *arrival)
-{
-    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
-    const struct hd_arrival_facts *facts = &arrival->facts;
-    struct hd_arrival *entry = find_entry(inbox, arrival->sender_id, facts->delivery_id, facts->index);
-
-    if (origin == NULL || !facts->is_entry || facts->delivery_id != origin->delivery_id) {
-        ; /* of a delivery that is over */
-    } else if (facts->type == HD_ENTRY_WITHDRAWN) {
-        hd_origin_set_done(origin, facts->index, 0, true);
-        hd_origin_check_ended(inbox, origin);
-    } else if (facts->has_digest && entry != NULL && entry->state <= HD_ARRIVAL_UNCHECKED) {
-        entry->facts.has_digest = true;
-        entry->facts.digest_size_bytes = facts->digest_size_bytes;
-        memcpy(entry->facts.digest, facts->digest, HD_DIGEST_BYTES);
-        if (entry->state == HD_ARRIVAL_UNCHECKED)
-            hd_arrival_conclude(inbox, entry);
-    } else if (facts->has_digest) {
-        struct hd_info info = { .index = facts->index, .size_bytes = facts->digest_size_bytes };
-
-        memcpy(info.digest, facts->digest, HD_DIGEST_BYTES);
-        hd_origin_keep_digest(origin, &info);
-    }
-    hd_arrival_remove(inbox, arrival);
-}
-
-/* Directories and links are made at once. */
-static void conclude_made(herald_inbox *inbox, struct hd_arrival *arrival)
-{
-    const struct hd_arrival_facts *facts = &arrival->facts;
-    struct herald_error error;
-    int r = 0;
-
-    if (inbox->place != NULL && facts->type == HD_ENTRY_DIRECTORY)
-        r = hd_place_make_directory(inbox->place, arrival->name, facts->mode, facts->mtime_ns, &error);
-    else if (inbox->place != NULL)
-        r = hd_place_make_link(inbox->place, arrival->name, arrival->link != NULL ? arrival->link : "", facts->mtime_ns,
-                               &error);
-    arrival->facts.has_digest = true; /* there is nothing about it that could be wrong */
-    if (r == -EEXIST && inbox->config.clash == HERALD_CLASH_SKIP) {
-        skip(inbox, arrival, &error);
-        hd_arrival_remove(inbox, arrival);
-    } else if (r < 0) {
-        hd_arrival_fail(inbox, arrival, &error);
-    } else {
-        hd_arrival_done(inbox, arrival, inbox->place != NULL ? arrival->name : NULL);
-    }
-}
-
-static bool is_verified(const struct hd_arrival *arrival)
-{
-    uint8_t digest[HD_DIGEST_BYTES];
-
-    if (arrival->stream.is_stream)
-        return hd_stream_is_verified(arrival);
-    return hd_store_digest(arrival->store, digest) == 0 && memcmp(digest, arrival->facts.digest, sizeof(digest)) == 0;
-}
-
-void hd_arrival_conclude(herald_inbox *inbox, struct hd_arrival *arrival)
-{
-    if (arrival->facts.has_digest && !is_verified(arrival)) {
-        refuse_damaged(inbox, arrival);
-        give_turn(inbox);
-    } else if (inbox->place != NULL) {
-        finish_file(inbox, arrival);
-    } else if (arrival->store != NULL && !hd_store_is_drained(arrival->store)) {
-        arrival->state = HD_ARRIVAL_DRAINING;
-        hd_inbox_watch_reader(inbox, true);
-    } else {
-        hd_arrival_done(inbox, arrival, NULL);
-        give_turn(inbox);
-    }
-}
-
-/* An object of no bytes has had no store so far, unless it is to be a file. */
-static int open_empty(herald_inbox *inbox, struct hd_arrival *arrival, struct herald_error *error)
-{
-    if (arrival->store != NULL || arrival->size_bytes > 0)
-        return arrival->store != NULL ? 0 : herald_error_set(error, -EIO, "it has no store");
-    return open_store(inbox, arrival, false, error);
-}
-
-void hd_arrival_on_complete(herald_inbox *inbox, struct hd_arrival *arrival)
-{
-    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
-    struct herald_norm_object_status status;
-    struct herald_error error = { 0 };
-    enum hd_entry_type type = arrival->facts.type;
-
-    if (arrival->is_new && arrival->has_info) {
-        arrival->is_new = false;
-        introduce(inbox, arrival);
-    }
-    if (herald_norm_receiver_get_object(inbox->norm, arrival->sender_id, arrival->object_id, &status) == 0)
-        arrival->repaired_segments = status.segments_nacked;
-    arrival->state = HD_ARRIVAL_UNCHECKED;
-    if (type == HD_ENTRY_DIGEST || type == HD_ENTRY_WITHDRAWN) {
-        conclude_note(inbox, arrival);
-    } else if (type == HD_ENTRY_DIRECTORY || type == HD_ENTRY_LINK) {
-        conclude_made(inbox, arrival);
-    } else if (open_empty(inbox, arrival, &error) < 0 || hd_store_flush(arrival->store) < 0) {
-        if (error.code == 0)
-            (void)hd_store_error(arrival->store, &error);
-        hd_arrival_fail(inbox, arrival, &error);
-        give_turn(inbox);
-    } else {
-        if (!arrival->facts.has_digest && origin != NULL && arrival->facts.is_entry)
-            (void)hd_origin_take_digest(origin, arrival);
-        if (arrival->facts.has_digest || !arrival->facts.is_entry)
-            hd_arrival_conclude(inbox, arrival);
-        else if (origin != NULL) /* if the sender does not have its digest any more, the whole comes again */
-            hd_origin_set_arriving(origin, arrival->facts.index, false);
-    }
-}
-
-void hd_arrival_on_aborted(herald_inbox *inbox, struct hd_arrival *arrival,
-                           const struct herald_norm_receiver_event *event)
-{
-    struct herald_error error;
-
-    switch (event->abort) {
-    case HERALD_NORM_ABORT_SINK:
-        if (arrival->store == NULL || hd_store_error(arrival->store, &error) == 0)
-            herald_error_set(&error, event->error, "it cannot be written: %s", strerror(-event->error));
-        arrival->state = HD_ARRIVAL_FINISHING;
-        hd_arrival_fail(inbox, arrival, &error);
-        break;
-    case HERALD_NORM_ABORT_LIMIT:
-        herald_error_set(&error, -EFBIG, "it is larger than this receiver can keep track of");
-        arrival->state = HD_ARRIVAL_FINISHING;
-        hd_arrival_fail(inbox, arrival, &error);
-        break;
-    case HERALD_NORM_ABORT_SQUELCHED:
-    case HERALD_NORM_ABORT_WINDOW:
-    case HERALD_NORM_ABORT_RESTARTED:
-    case HERALD_NORM_ABORT_GONE:
-    case HERALD_NORM_ABORT_LOCAL:
-        /* It may come again: what is here is kept. */
-        if (arrival->store != NULL && inbox->place != NULL && !arrival->stream.is_stream) {
-            hd_store_keep(arrival->store, inbox->place);
-            arrival->store = NULL;
-        }
-        hd_arrival_remove(inbox, arrival);
-        break;
-    }
-    give_turn(inbox);
-}
-
-/* ---- in between ------------------------------------------------------------------------------ */
-
-void hd_arrival_flush_all(herald_inbox *inbox)
-{
-    uint32_t left = inbox->arrival_count;
-
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX && left > 0; i++) {
-        struct hd_arrival *arrival = &inbox->arrivals[i];
-        struct herald_error error;
-
-        if (arrival->state == HD_ARRIVAL_FREE)
-            continue;
-        left--;
-        if (arrival->state != HD_ARRIVAL_OPEN || arrival->store == NULL || arrival->stream.is_stream ||
-            hd_store_flush(arrival->store) >= 0)
-            continue;
-        (void)hd_store_error(arrival->store, &error);
-        hd_arrival_fail(inbox, arrival, &error);
-        give_turn(inbox);
-    }
-    if (inbox->config.kind == HERALD_INBOX_DESCRIPTOR && inbox->arrival_count > 0)
-        for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++)
-            if (inbox->arrivals[i].store != NULL && !hd_store_is_drained(inbox->arrivals[i].store))
-                hd_inbox_watch_reader(inbox, true);
-}
-
-static struct hd_arrival *find_finishing(herald_inbox *inbox, uint64_t cookie)
-{
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++)
-        if (inbox->arrivals[i].state == HD_ARRIVAL_FINISHING && inbox->arrivals[i].cookie == cookie)
-            return &inbox->arrivals[i];
-    return NULL;
-}
-
-/* What the descriptor's reader has made room for. */
-static void collect_drained(herald_inbox *inbox)
-{
-    bool waits = false;
-
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
-        struct hd_arrival *arrival = &inbox->arrivals[i];
-        struct herald_error error;
-
-        if (arrival->state == HD_ARRIVAL_FREE || arrival->store == NULL || arrival->stream.is_stream)
-            continue;
-        if (hd_store_flush(arrival->store) < 0) {
-            (void)hd_store_error(arrival->store, &error);
-            hd_arrival_fail(inbox, arrival, &error);
-            give_turn(inbox);
-        } else if (!hd_store_is_drained(arrival->store)) {
-            waits = true;
-        } else if (arrival->state == HD_ARRIVAL_DRAINING) {
-            hd_arrival_done(inbox, arrival, NULL);
-            give_turn(inbox);
-        }
-    }
-    hd_inbox_watch_reader(inbox, waits);
-}
-
-void hd_arrival_collect(herald_inbox *inbox)
-{
-    struct hd_finished finished;
-
-    if (inbox->waits_for_reader)
-        collect_drained(inbox);
-    if (inbox->place == NULL)
-        return;
-    while (hd_place_next_finished(inbox->place, &finished) > 0) {
-        struct hd_arrival *arrival = find_finishing(inbox, finished.cookie);
-
-        if (arrival == NULL)
-            continue;
-        if (finished.error.code == 0)
-            hd_arrival_done(inbox, arrival, finished.path);
-        else
-            hd_arrival_fail(inbox, arrival, &finished.error);
+        hd_arrival_introduce(inbox, arrival);
     }
 }

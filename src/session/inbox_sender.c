@@ -2,10 +2,21 @@
 /* The senders that an inbox hears: what of their deliveries is here, and what they are told about it. */
 #include "inbox.h"
 
+#include "cursor.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    TYPE_INFO = 1,
+    TYPE_CMD = 3,
+    SENDER_HEADER_BYTES = 12,
+};
+
+/* A node id that was heard from one address is not taken from another for so long. */
+#define ADDRESS_KEPT_NS (UINT64_C(1000000000) * 5)
 
 #define ONE_BIT(index) (UINT64_C(1) << (index) % 64)
 
@@ -24,6 +35,7 @@ static struct hd_origin *find_room(herald_inbox *inbox)
 {
     struct hd_origin *oldest = NULL;
 
+    hd_inbox_note_heard(inbox);
     for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++) {
         struct hd_origin *origin = &inbox->origins[i];
         bool is_open = false;
@@ -58,8 +70,28 @@ struct hd_origin *hd_origin_get(herald_inbox *inbox, uint32_t node_id)
         return NULL;
     hd_origin_release(origin);
     origin->node_id = node_id;
-    origin->heard_ns = inbox->now_ns;
+    origin->heard_ns = origin->packet_ns = inbox->now_ns;
     return origin;
+}
+
+bool hd_origin_is_impostor(herald_inbox *inbox, const struct herald_peer *from, const uint8_t *packet,
+                           size_t packet_bytes)
+{
+    uint8_t type = packet_bytes >= SENDER_HEADER_BYTES ? packet[0] & 0x0f : 0;
+    struct hd_origin *origin;
+
+    if (type < TYPE_INFO || type > TYPE_CMD)
+        return false; /* feedback, or nothing that the transport could use */
+    origin = hd_origin_find(inbox, hd_load_u32(packet + 4));
+    if (origin == NULL || origin->peer.address.family == HERALD_FAMILY_NONE)
+        return false;
+    if (!herald_address_equal(&origin->peer.address, &from->address)) {
+        if (inbox->now_ns - origin->packet_ns < ADDRESS_KEPT_NS)
+            return true;
+        origin->peer = *from; /* it has moved */
+    }
+    origin->packet_ns = inbox->now_ns;
+    return false;
 }
 
 /* ---- entries --------------------------------------------------------------------------------- */
@@ -111,8 +143,11 @@ static void start_over(struct hd_origin *origin, uint64_t delivery_id)
     origin->node_id = old.node_id;
     origin->peer = old.peer;
     origin->heard_ns = old.heard_ns;
+    origin->packet_ns = old.packet_ns;
     memcpy(origin->host, old.host, sizeof(origin->host));
     origin->is_told = old.is_told;
+    origin->segment_bytes = old.segment_bytes;
+    origin->silent_ns = old.silent_ns;
     origin->delivery_id = delivery_id;
 }
 
@@ -121,7 +156,7 @@ int hd_origin_note_entry(herald_inbox *inbox, struct hd_origin *origin, uint64_t
     (void)inbox;
     if (origin->delivery_id != delivery_id)
         start_over(origin, delivery_id);
-    origin->is_herald = true;
+    origin->is_herald = origin->has_begun = true;
     return make_room(origin, index);
 }
 
@@ -227,10 +262,14 @@ static void list_missing(const struct hd_origin *origin, struct hd_answer *answe
     for (uint32_t index = 0; index < known; index++) {
         uint64_t here = origin->done[index / 64] | origin->failed[index / 64] | origin->arriving[index / 64];
 
-        if (index % 64 == 0 && here == UINT64_MAX)
+        if (index % 64 == 0 && here == UINT64_MAX) {
             index += 63;
-        else if (!(here & ONE_BIT(index)))
+        } else if (index % 64 == 0 && here == 0 && known - index >= 64) {
+            add_range(answer, index, index + 63);
+            index += 63;
+        } else if (!(here & ONE_BIT(index))) {
             add_range(answer, index, index);
+        }
     }
     if (known < origin->entries)
         add_range(answer, known, origin->entries - 1);
@@ -263,15 +302,11 @@ static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with
     };
     for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
         const struct hd_arrival *arrival = &inbox->arrivals[i];
-        struct herald_norm_object_status status;
 
         if (arrival->state == HD_ARRIVAL_FREE || arrival->sender_id != origin->node_id)
             continue;
         answer->received_bytes += hd_arrival_received_bytes(arrival);
         answer->repaired_segments += arrival->repaired_segments;
-        if (arrival->state == HD_ARRIVAL_OPEN &&
-            herald_norm_receiver_get_object(inbox->norm, arrival->sender_id, arrival->object_id, &status) == 0)
-            answer->repaired_segments += status.segments_nacked;
     }
     if (answer->state == HD_STATE_ENDED && answer->reason.size_bytes == 0)
         answer->reason = (struct hd_text){ takes_no_more, sizeof(takes_no_more) - 1 };
@@ -279,7 +314,8 @@ static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with
         list_missing(origin, answer);
 }
 
-static void answer(herald_inbox *inbox, struct hd_origin *origin, const struct hd_answer *content, uint8_t ack_id)
+/* @return whether it will be sent: otherwise an older one is still to be. */
+static bool answer(herald_inbox *inbox, struct hd_origin *origin, const struct hd_answer *content, uint8_t ack_id)
 {
     uint8_t bytes[HD_MESSAGE_BYTES];
     bool is_small = origin->segment_bytes > 0 && origin->segment_bytes < sizeof(bytes);
@@ -287,11 +323,23 @@ static void answer(herald_inbox *inbox, struct hd_origin *origin, const struct h
     int r;
 
     if (size_bytes < 0)
-        return;
+        return false;
     r = herald_norm_receiver_acknowledge(inbox->norm, origin->node_id, HD_ACK_TYPE, ack_id, bytes, (size_t)size_bytes,
                                          inbox->now_ns);
     if (r == 0)
         origin->was_greeted = true;
+    return r == 0;
+}
+
+/* An answer leaves at some time within the sender's GRTT, so that not all come at once. */
+static uint64_t answered_ns(const herald_inbox *inbox, const struct hd_origin *origin)
+{
+    struct herald_norm_sender_status status;
+
+    for (uint32_t i = 0; herald_norm_receiver_get_sender(inbox->norm, i, &status) == 0; i++)
+        if (status.node_id == origin->node_id)
+            return inbox->now_ns + status.grtt_ns;
+    return inbox->now_ns;
 }
 
 void hd_origin_greet(herald_inbox *inbox, struct hd_origin *origin)
@@ -303,7 +351,7 @@ void hd_origin_greet(herald_inbox *inbox, struct hd_origin *origin)
     };
 
     if (!origin->was_greeted)
-        answer(inbox, origin, &here, 0);
+        (void)answer(inbox, origin, &here, 0);
 }
 
 static void note_sender(herald_inbox *inbox, struct hd_origin *origin, const struct hd_request *request)
@@ -338,6 +386,8 @@ void hd_origin_on_request(herald_inbox *inbox, const struct herald_norm_receiver
         hd_request_decode(event->content, event->content_bytes, &request) < 0)
         return;
     note_sender(inbox, origin, &request);
+    hd_arrival_abandon_stale(inbox, origin);
+    origin->asks = true;
     if (request.kind == HD_REQUEST_ROLL_CALL) {
         content = (struct hd_answer){
             .kind = HD_ANSWER_HERE,
@@ -345,16 +395,15 @@ void hd_origin_on_request(herald_inbox *inbox, const struct herald_norm_receiver
             .host = { inbox->host, strlen(inbox->host) },
         };
         if (!inbox->is_finishing)
-            answer(inbox, origin, &content, event->ack_id);
+            (void)answer(inbox, origin, &content, event->ack_id);
         return;
     }
     if (request.kind == HD_REQUEST_DISMISS)
         origin->is_dismissed = true;
     hd_origin_check_ended(inbox, origin);
     fill_answer(inbox, origin, request.kind == HD_REQUEST_RECEIPT, &content);
-    if (content.state != HD_STATE_RECEIVING)
-        origin->receipt_ns = inbox->now_ns;
-    answer(inbox, origin, &content, event->ack_id);
+    if (answer(inbox, origin, &content, event->ack_id) && content.state != HD_STATE_RECEIVING)
+        origin->receipt_ns = answered_ns(inbox, origin);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -375,9 +424,25 @@ static void tell_ended(herald_inbox *inbox, struct hd_origin *origin, enum heral
     hd_inbox_tell(inbox, &event, NULL);
 }
 
+/* Something of a sender is complete, and only waits for the disk or a reader. */
+static bool is_finishing_something(const herald_inbox *inbox, const struct hd_origin *origin)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        const struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->sender_id == origin->node_id &&
+            (arrival->state == HD_ARRIVAL_FINISHING || arrival->state == HD_ARRIVAL_DRAINING))
+            return true;
+    }
+    return false;
+}
+
 void hd_origin_check_ended(herald_inbox *inbox, struct hd_origin *origin)
 {
-    if (!origin->is_herald || origin->is_ended || (state_of(inbox, origin) == HD_STATE_RECEIVING && !origin->is_gone))
+    /* Of a delivery that was only announced there is nothing to tell. */
+    if (!origin->has_begun || origin->is_ended || (state_of(inbox, origin) == HD_STATE_RECEIVING && !origin->is_gone))
+        return;
+    if (origin->is_gone && state_of(inbox, origin) == HD_STATE_RECEIVING && is_finishing_something(inbox, origin))
         return;
     origin->is_ended = true;
     if (inbox->place != NULL)
@@ -388,14 +453,43 @@ void hd_origin_check_ended(herald_inbox *inbox, struct hd_origin *origin)
         inbox->finishing_ns = inbox->now_ns;
         /* Gone without having finished: what is missing will not come. */
         if (origin->is_gone && state_of(inbox, origin) != HD_STATE_COMPLETE)
-            inbox->stats.failed_objects += origin->failed_count == 0;
+            inbox->stats.failed_objects += inbox->stats.failed_objects == 0;
     }
+}
+
+bool hd_origin_say_good_bye(herald_inbox *inbox)
+{
+    bool is_anybody = false;
+
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++) {
+        struct hd_origin *origin = &inbox->origins[i];
+        struct hd_answer content;
+
+        if (origin->node_id == 0 || !origin->is_herald || origin->is_gone || origin->receipt_ns != 0)
+            continue;
+        is_anybody = true;
+        origin->is_dismissed = true; /* by us, but it is the same: nothing more will come */
+        fill_answer(inbox, origin, false, &content);
+        (void)answer(inbox, origin, &content, 0);
+    }
+    return is_anybody;
+}
+
+void hd_origin_on_back(struct hd_origin *origin)
+{
+    if (origin->is_gone && origin->done_count + origin->withdrawn_count + origin->failed_count < origin->entries)
+        origin->is_ended = false; /* it goes on */
+    origin->is_gone = false;
+    origin->silent_ns = 0;
 }
 
 void hd_origin_on_gone(herald_inbox *inbox, uint32_t node_id)
 {
     struct hd_origin *origin = hd_origin_find(inbox, node_id);
+    struct herald_error error;
 
+    herald_error_set(&error, -ENODATA, "its sender is gone");
+    hd_arrival_abandon_all(inbox, node_id, &error);
     if (origin == NULL || origin->is_gone)
         return;
     origin->is_gone = true;

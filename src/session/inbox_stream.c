@@ -25,7 +25,7 @@ void hd_stream_release(struct hd_arrival *arrival)
     arrival->stream.hash = NULL;
 }
 
-static int open_sink(herald_inbox *inbox, struct hd_arrival *arrival, struct herald_error *error)
+int hd_stream_open(herald_inbox *inbox, struct hd_arrival *arrival, struct herald_error *error)
 {
     size_t memory_bytes = inbox->config.memory_bytes > 0 ? inbox->config.memory_bytes : 64 << 20;
 
@@ -33,6 +33,8 @@ static int open_sink(herald_inbox *inbox, struct hd_arrival *arrival, struct her
         return hd_store_new_growing_file(&arrival->store, inbox->place, error);
     if (inbox->config.kind == HERALD_INBOX_MEMORY)
         return hd_store_new_growing_memory(&arrival->store, memory_bytes, error);
+    if (!hd_arrival_has_turn(inbox, arrival))
+        return 0;
     return hd_store_new_growing_descriptor(&arrival->store, inbox->config.fd, error);
 }
 
@@ -56,7 +58,7 @@ void hd_stream_on_new(herald_inbox *inbox, const struct herald_norm_receiver_eve
         herald_error_set(&error, -ENOMEM, "out of memory");
     else
         XXH3_128bits_reset(arrival->stream.hash);
-    if (error.code != 0 || open_sink(inbox, arrival, &error) < 0)
+    if (error.code != 0 || hd_stream_open(inbox, arrival, &error) < 0)
         hd_arrival_fail(inbox, arrival, &error);
 }
 
@@ -120,16 +122,24 @@ static void end_stream(herald_inbox *inbox, struct hd_arrival *arrival)
         hd_arrival_fail(inbox, arrival, &error);
         return;
     }
+    if (hd_arrival_name_unnamed(inbox, arrival, &error) < 0) {
+        hd_arrival_fail(inbox, arrival, &error);
+        return;
+    }
     arrival->state = HD_ARRIVAL_UNCHECKED;
     arrival->size_bytes = stream->position_bytes;
     if (!arrival->facts.has_digest && origin != NULL && arrival->facts.is_entry)
         (void)hd_origin_take_digest(origin, arrival);
     if (arrival->facts.has_digest || !arrival->facts.is_entry)
         hd_arrival_conclude(inbox, arrival);
+    else if (origin != NULL) /* the sender may not have its digest any more */
+        hd_origin_set_arriving(origin, arrival->facts.index, false);
 }
 
 void hd_stream_read(herald_inbox *inbox, struct hd_arrival *arrival)
 {
+    if (arrival->store == NULL)
+        return; /* it is not its turn */
     for (int i = 0; i < READS_PER_TURN; i++) {
         if (write_buffer(inbox, arrival) <= 0)
             return;

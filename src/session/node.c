@@ -134,6 +134,17 @@ static void close_exit(struct hd_exit *exit, uint64_t now_ns)
     exit->retry_ns = now_ns + EXIT_RETRY_NS;
 }
 
+/* Interfaces come and go, as containers do: one that is closed makes room. */
+static struct hd_exit *find_room(struct hd_node *node)
+{
+    if (node->exit_count < HD_EXITS_MAX)
+        return &node->exits[node->exit_count++];
+    for (size_t i = 0; i < node->exit_count; i++)
+        if (node->exits[i].sender == NULL)
+            return &node->exits[i];
+    return NULL;
+}
+
 /* @return the exit to an interface, NULL if there is none now. */
 static struct hd_exit *find_exit(struct hd_node *node, uint32_t interface_index, uint64_t now_ns)
 {
@@ -143,9 +154,9 @@ static struct hd_exit *find_exit(struct hd_node *node, uint32_t interface_index,
         if (node->exits[i].interface_index == interface_index)
             exit = &node->exits[i];
     if (exit == NULL) {
-        if (node->exit_count == HD_EXITS_MAX)
+        exit = find_room(node);
+        if (exit == NULL)
             return NULL;
-        exit = &node->exits[node->exit_count++];
         *exit = (struct hd_exit){ .interface_index = interface_index };
     }
     if (exit->sender == NULL && now_ns >= exit->retry_ns)

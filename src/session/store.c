@@ -162,9 +162,9 @@ static void block_changed(void *user, uint64_t block, bool is_complete)
  */
 void hd_store_as_sink(struct hd_store *store, struct herald_norm_sink *ret_sink)
 {
-    *ret_sink = (struct herald_norm_sink){
-        .user = store, .write_at = write_at, .read_at = read_at, .block_changed = block_changed
-    };
+    *ret_sink = (struct herald_norm_sink){ .user = store, .write_at = write_at, .block_changed = block_changed };
+    if (store->ops->read != NULL)
+        ret_sink->read_at = read_at;
 }
 
 /* ---- for the session ------------------------------------------------------------------------- */

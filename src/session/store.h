@@ -45,6 +45,9 @@ HERALD_CHECKED int hd_store_new_file(struct hd_store **ret_store, struct hd_plac
 HERALD_CHECKED int hd_store_new_descriptor(struct hd_store **ret_store, int fd, size_t window_bytes,
                                            const struct hd_store_facts *facts, struct herald_error *error);
 
+/* Whether a descriptor is /dev/null: a store for it keeps nothing, and its sink cannot be read back. */
+bool hd_store_discards(int fd);
+
 /* In memory. -EFBIG if it is larger than `max_bytes`. */
 HERALD_CHECKED int hd_store_new_memory(struct hd_store **ret_store, size_t max_bytes,
                                        const struct hd_store_facts *facts, struct herald_error *error);

@@ -8,7 +8,7 @@
 
 #include <sys/uio.h>
 
-/* What differs. All of them are set, but `reset` and `is_drained` may be NULL. */
+/* What differs. All of them are set, but `reset` and `is_drained` may be NULL, and `read` if nothing is kept. */
 struct hd_store_ops {
     /* A segment of the store's current block. -EAGAIN: no room now. */
     int (*write)(struct hd_store *store, uint64_t offset_bytes, const uint8_t *bytes, size_t size_bytes);
@@ -40,6 +40,10 @@ struct hd_store {
     uint64_t received_bytes; /* in them */
     struct herald_error text;
 };
+
+/* For /dev/null. */
+HERALD_CHECKED int hd_store_new_discard(struct hd_store **ret_store, const struct hd_store_facts *facts,
+                                        struct herald_error *error);
 
 HERALD_CHECKED int hd_store_init(struct hd_store *store, const struct hd_store_ops *ops,
                                  const struct hd_partition *partition);

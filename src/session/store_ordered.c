@@ -226,34 +226,17 @@ static int drain(struct store_ordered *ordered)
     return 0;
 }
 
-/* Nobody reads /dev/null: blocks leave as soon as they are complete, in any order. */
-static void drain_nowhere(struct store_ordered *ordered)
-{
-    const struct hd_partition *partition = &ordered->common.digest.partition;
-
-    while (ordered->out_block < partition->blocks && is_complete(ordered, ordered->out_block)) {
-        ordered->out_bytes += hd_partition_block_bytes(partition, ordered->out_block);
-        drop_buffer(ordered, slot_of(ordered, ordered->out_block));
-        ordered->out_block++;
-    }
-}
-
 /* Writes what can leave, and copies what must be kept. Afterwards nothing refers to what write() was given. */
 static int push(struct store_ordered *ordered)
 {
-    int r = 0;
+    int r = drain(ordered);
 
-    if (ordered->kind == HD_OUTPUT_NULL)
-        drain_nowhere(ordered);
-    else
-        r = drain(ordered);
     for (size_t i = 0; r == 0 && i < ordered->piece_count; i++) {
         const struct piece *piece = &ordered->pieces[i];
 
         if (piece->block < ordered->out_block)
             continue;
-        if (!is_complete(ordered, piece->block) ||
-            (ordered->kind != HD_OUTPUT_NULL && piece->offset_bytes + piece->size_bytes > ordered->out_bytes))
+        if (!is_complete(ordered, piece->block) || piece->offset_bytes + piece->size_bytes > ordered->out_bytes)
             r = keep_piece(ordered, piece);
     }
     ordered->piece_count = 0;
@@ -308,11 +291,8 @@ static const uint8_t *ordered_read(struct hd_store *store, uint64_t offset_bytes
 
 static void ordered_complete(struct hd_store *store, uint64_t block)
 {
-    struct store_ordered *ordered = ordered_of(store);
-
-    (void)push(ordered);
-    if (ordered->kind == HD_OUTPUT_NULL && block >= ordered->out_block)
-        drop_buffer(ordered, slot_of(ordered, block));
+    (void)block;
+    (void)push(ordered_of(store));
 }
 
 /* What has left has left: it is not written a second time when it comes again. */
@@ -387,6 +367,8 @@ int hd_store_new_descriptor(struct hd_store **ret_store, int fd, size_t window_b
 
     if ((r = hd_output_examine(fd, &kind)) < 0)
         return herald_error_set(error, r, "cannot write to descriptor %d: %s", fd, strerror(-r));
+    if (kind == HD_OUTPUT_NULL)
+        return hd_store_new_discard(ret_store, facts, error);
     if (partition->large_symbols > SYMBOLS_MAX)
         return herald_error_set(error, -EINVAL, "a block of %u segments is not possible", partition->large_symbols);
     if ((ordered = calloc(1, sizeof(*ordered))) == NULL)

@@ -38,6 +38,13 @@ int hd_output_examine(int fd, enum hd_output_kind *ret_kind)
     return 0;
 }
 
+bool hd_store_discards(int fd)
+{
+    enum hd_output_kind kind;
+
+    return hd_output_examine(fd, &kind) == 0 && kind == HD_OUTPUT_NULL;
+}
+
 /* ---- signals --------------------------------------------------------------------------------- */
 
 /* SIGPIPE and SIGXFSZ are of the thread that writes: it keeps them off while it does, and takes back what it caused. */

@@ -142,7 +142,7 @@ static bool enqueue(struct node *node, int index)
         .size_bytes = node->contents[index].size_bytes,
         .bytes = (const uint8_t *)node->contents[index].bytes,
         .info = (const uint8_t *)name,
-        .info_bytes = (uint16_t)strlen(name),
+        .info_bytes = node->options.no_info ? 0 : (uint16_t)strlen(name),
     };
     int result;
 
@@ -364,12 +364,16 @@ static void read_stream(struct node *node, struct incoming *incoming)
     }
 }
 
-static void store(struct node *node, struct incoming *incoming)
+static void store(struct node *node, struct incoming *incoming, const struct herald_norm_receiver_event *event)
 {
     const struct peer_content *content = &incoming->content;
 
-    peer_store(&node->options, incoming->name, content->bytes, content->size_bytes);
-    peer_print("complete %s %zu", incoming->name, content->size_bytes);
+    if (event->kind == HERALD_NORM_DATA && content->size_bytes == 0) {
+        peer_print("nothing %s", incoming->name);
+    } else {
+        peer_store(&node->options, incoming->name, content->bytes, content->size_bytes);
+        peer_print("complete %s %zu", incoming->name, content->size_bytes);
+    }
     remove_incoming(incoming);
 }
 
@@ -403,7 +407,7 @@ static void handle_event(struct node *node, const struct herald_norm_receiver_ev
     if (event->type == HERALD_NORM_RECEIVER_STREAM_READABLE)
         incoming->is_readable = true;
     if (event->type == HERALD_NORM_RECEIVER_OBJECT_COMPLETE)
-        store(node, incoming);
+        store(node, incoming, event);
     if (event->type == HERALD_NORM_RECEIVER_STREAM_END)
         store_stream(node, incoming);
     if (event->type == HERALD_NORM_RECEIVER_OBJECT_ABORTED) {

@@ -97,7 +97,7 @@ class Sender
     {
         const char *path = options_.files[index], *name = peer_base_name(path);
         const peer_content &content = contents_[size_t(index)];
-        unsigned name_bytes = unsigned(strlen(name));
+        unsigned name_bytes = options_.no_info ? 0 : unsigned(strlen(name));
 
         if (options_.kind == PEER_FILE)
             object_ = NormFileEnqueue(session_, path, name, name_bytes);
@@ -249,6 +249,9 @@ class Receiver
             peer_store(&options_, name.c_str(), content.bytes, content.size_bytes);
             free(content.bytes);
             remove(path);
+        } else if (size_bytes == 0) {
+            peer_print("nothing %s", name.c_str());
+            return;
         } else {
             peer_store(&options_, name.c_str(), NormDataAccessData(object), size_bytes);
         }

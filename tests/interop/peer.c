@@ -77,6 +77,7 @@ static const struct option_row rows[] = {
     ROW("kind", KIND, kind),
     ROW("message", NUMBER, message_bytes_max),
     ROW("flush-messages", FLAG, flush_messages),
+    ROW("no-info", FLAG, no_info),
     ROW("cc", FLAG, congestion_control),
     ROW("auto", FLAG, auto_rate),
     ROW("rate", REAL, rate_bytes_per_s),
@@ -265,7 +266,7 @@ void peer_store(const struct peer_options *options, const char *name, const char
     snprintf(path, sizeof path, "%s/%s", options->directory, name);
     snprintf(part, sizeof part, "%s/.part-%u", options->directory, options->node);
     file = fopen(part, "wb");
-    if (file == NULL || fwrite(bytes, 1, size_bytes, file) != size_bytes || fclose(file) != 0 ||
+    if (file == NULL || (size_bytes > 0 && fwrite(bytes, 1, size_bytes, file) != size_bytes) || fclose(file) != 0 ||
         rename(part, path) != 0)
         peer_die("%s: %s", path, strerror(errno));
 }

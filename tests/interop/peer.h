@@ -7,10 +7,12 @@
  *   PEER receive [OPTION...]          stores each object in --directory under the name that its INFO tells
  *
  * Both run until a signal or --seconds ends them, and print one line each time that something is done. A sender that
- * has not heard of all that it asked with --ack exits with status 1.
+ * has not heard of all that it asked with --ack exits with status 1. DATA of no bytes is not stored: it may be
+ * something that only herald's receivers can use.
  *
  *   ready                                    from now on packets are heard
  *   complete NAME BYTES                      of an object that was received
+ *   nothing NAME                             DATA of no bytes was received
  *   stream NAME BYTES starts=N wrong=N       of a stream that was received: starts of messages where they are
  *   aborted WHY
  *   messages COUNT                           of the stream that is sent, all of it is written
@@ -46,6 +48,7 @@ struct peer_options {
     enum peer_kind kind;
     unsigned message_bytes_max; /* of a stream, see peer_message_bytes(); the receiver must have the same */
     bool flush_messages;        /* each message begins a segment of its own */
+    bool no_info;               /* objects have no INFO, and so no name */
     bool congestion_control;    /* as in RFC 5740 */
     bool auto_rate;             /* herald's own, libnorm has none */
     double rate_bytes_per_s, grtt_s;

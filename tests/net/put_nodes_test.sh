@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Receivers that herald put expects by their node id: nothing tells beforehand whether they are herald.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+EP=239.1.2.3:10000
+lan A B
+for host in A B; do
+    group_route_add $host
+done
+mkdir "$T/b"
+head -c 100000 /dev/urandom >"$T/file.bin"
+echo node:7 >"$T/hosts"
+
+start b B herald get $EP -d "$T/b" --once --node-id 7
+wait_line b.err '^getting from '
+loss_set A 'ip saddr 10.0.0.2 udp dport 10000 numgen inc mod 1000000 < 2'
+run put A herald put $EP "$T/file.bin" --expect-hosts "$T/hosts" --receipts "$T/receipts"
+is 'put to a node id ends well' $status 0
+like 'a herald get of that node id verifies, though the first that it says is lost' put.out \
+    '^[^ ]+ +10\.0\.0\.2 +7 .* verified$'
+finish b
+is 'get ends well, too, when it was expected by its node id' $status 0
+
+run absent A herald put $EP "$T/file.bin" --expect-hosts "$T/hosts" --give-up 300ms
+is 'a node id that is not here: status 1' $status 1
+like 'a node id that is not here is named' absent.err '; missing: node:7$'
+
+done_testing
