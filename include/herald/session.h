@@ -108,7 +108,7 @@ enum herald_recipient_state {
     HERALD_RECIPIENT_CONFIRMED, /**< it confirmed all (a watermark's ACK), as receivers that are not herald do */
     HERALD_RECIPIENT_FAILED,    /**< it told that it cannot have everything: see reason */
     HERALD_RECIPIENT_BEHIND,    /**< left behind (laggard_drop_ns) */
-    HERALD_RECIPIENT_VANISHED,  /**< not heard of any more (give_up_ns) */
+    HERALD_RECIPIENT_VANISHED,  /**< not heard of for give_up_ns, or some round-trips if that is longer */
 };
 
 /** A receiver. */

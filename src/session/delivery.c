@@ -410,8 +410,9 @@ static int process_network(herald_delivery *delivery, struct herald_error *error
 
     if (delivery->node.receiver != NULL) {
         r = herald_receiver_process(delivery->node.receiver, delivery->now_ns);
+        /* Its joins follow the interface; what goes wrong shows when sending, if it is not only the cable. */
         while (herald_receiver_next_event(delivery->node.receiver, &event) > 0)
-            continue; /* its joins follow the interface; what goes wrong shows when sending */
+            delivery->is_cut = event.kind == HERALD_RECEIVER_LOST || event.kind == HERALD_RECEIVER_DOWN;
     }
     if (r == 0)
         r = hd_node_receive(&delivery->node, input, NULL, delivery);

@@ -92,6 +92,7 @@ struct herald_delivery {
     struct herald_norm_datagram held; /* did not fit into the run */
     bool has_held;
     bool is_blocked;   /* the send buffer is full: POLLOUT is waited for */
+    bool is_cut;       /* the interface has no carrier, or is down */
     bool is_failing;   /* the interface refuses to send */
     uint64_t pause_ns; /* nothing is sent before */
     struct herald_error send_error;

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 enum {
+    ANSWER_GRTTS = 10,     /* after which a question that was asked again and again is not answered any more */
     STRANGER_MESSAGES = 3, /* after which a node that never answered a question counts as a recipient */
     TYPE_NACK = 4,
     TYPE_ACK = 5,
@@ -189,6 +190,10 @@ bool hd_people_on_packet(herald_delivery *delivery, const struct herald_peer *fr
         return false;
     recipient->facts.address = *from;
     recipient->facts.heard_ns = delivery->now_ns;
+    if (recipient->facts.state == HERALD_RECIPIENT_VANISHED && delivery->phase < HERALD_DELIVERY_ENDING) {
+        recipient->progress_ns = delivery->now_ns;
+        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_RECEIVING); /* it is back */
+    }
     meet_stranger(delivery, recipient);
     return true;
 }
@@ -389,6 +394,16 @@ static void tick_silent(herald_delivery *delivery, struct hd_recipient *recipien
     }
 }
 
+/* Answers come within some round-trips, and these may be longer than the user thought. */
+static uint64_t patience_ns(const herald_delivery *delivery)
+{
+    struct herald_norm_sender_statistics statistics;
+
+    herald_norm_sender_get_statistics(delivery->norm, &statistics);
+    return delivery->config.give_up_ns > ANSWER_GRTTS * statistics.grtt_ns ? delivery->config.give_up_ns
+                                                                           : ANSWER_GRTTS * statistics.grtt_ns;
+}
+
 static void tick_one(herald_delivery *delivery, struct hd_recipient *recipient)
 {
     const struct herald_delivery_config *config = &delivery->config;
@@ -397,8 +412,10 @@ static void tick_one(herald_delivery *delivery, struct hd_recipient *recipient)
     if (recipient->facts.node_id == 0 || hd_recipient_is_final(recipient))
         return;
     if (recipient->facts.state == HERALD_RECIPIENT_EXPECTED && delivery->phase == HERALD_DELIVERY_ROLL_CALL)
-        recipient->facts.heard_ns = now_ns; /* nothing is sent that it could say something to */
-    if (now_ns - recipient->facts.heard_ns > config->give_up_ns) {
+        recipient->facts.heard_ns = now_ns;       /* nothing is sent that it could say something to */
+    if (delivery->is_failing || delivery->is_cut) /* it is us whom nobody hears */
+        recipient->facts.heard_ns = recipient->progress_ns = now_ns;
+    if (now_ns - recipient->facts.heard_ns > patience_ns(delivery)) {
         tick_silent(delivery, recipient);
     } else if (config->laggard_drop_ns != 0 && delivery->begin_ns != 0 && recipient->facts.is_herald &&
                now_ns - recipient->progress_ns > config->laggard_drop_ns) {

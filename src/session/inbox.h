@@ -104,6 +104,7 @@ struct hd_origin {
     uint64_t *done, *failed, *arriving; /* bitmaps */
     uint32_t bits;                      /* that they have room for */
     uint32_t done_count, failed_count, withdrawn_count;
+    uint32_t lost_count;    /* objects that its end left unfinished */
     uint32_t damaged_count; /* objects whose digest was wrong */
     uint64_t done_bytes, repaired_segments;
     char reason[HERALD_REASON_BYTES];
@@ -197,7 +198,7 @@ bool hd_arrival_is_short(const herald_inbox *inbox, int code);
 /* It cannot be completed, now or ever: what is here is kept for another time. */
 void hd_arrival_abandon(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error);
 /* Nothing more comes of a sender, or only of another delivery: what waits for more is abandoned. */
-void hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const struct herald_error *error);
+uint32_t hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const struct herald_error *error);
 void hd_arrival_abandon_stale(herald_inbox *inbox, const struct hd_origin *origin);
 
 /* ---- inbox_conclude.c ---- */

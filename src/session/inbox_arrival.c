@@ -188,14 +188,19 @@ static bool waits_for_more(const struct hd_arrival *arrival, uint32_t sender_id)
            (arrival->state == HD_ARRIVAL_OPEN || arrival->state == HD_ARRIVAL_UNCHECKED);
 }
 
-void hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const struct herald_error *error)
+uint32_t hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const struct herald_error *error)
 {
+    uint32_t count = 0;
+
     for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
-        if (waits_for_more(arrival, sender_id) && !arrival->is_superseded)
-            hd_arrival_abandon(inbox, arrival, arrival->is_begun && !inbox->is_finishing ? error : NULL);
+        if (!waits_for_more(arrival, sender_id) || arrival->is_superseded)
+            continue;
+        count++;
+        hd_arrival_abandon(inbox, arrival, arrival->is_begun && !inbox->is_finishing ? error : NULL);
     }
+    return count;
 }
 
 /* The digests of another delivery do not come any more. */

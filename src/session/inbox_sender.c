@@ -437,6 +437,15 @@ static bool is_finishing_something(const herald_inbox *inbox, const struct hd_or
     return false;
 }
 
+/* One that said good-bye before it asked anything has not told how much it was: then what has come counts. */
+static bool lacks_something(const struct hd_origin *origin)
+{
+    uint32_t here = origin->done_count + origin->withdrawn_count;
+
+    return origin->entries > 0 ? here < origin->entries
+                               : here == 0 || origin->failed_count > 0 || origin->lost_count > 0;
+}
+
 void hd_origin_check_ended(herald_inbox *inbox, struct hd_origin *origin)
 {
     /* Of a delivery that was only announced there is nothing to tell. */
@@ -452,7 +461,7 @@ void hd_origin_check_ended(herald_inbox *inbox, struct hd_origin *origin)
         inbox->is_finishing = true;
         inbox->finishing_ns = inbox->now_ns;
         /* Gone without having finished: what is missing will not come. */
-        if (origin->is_gone && state_of(inbox, origin) != HD_STATE_COMPLETE)
+        if (origin->is_gone && lacks_something(origin))
             inbox->stats.failed_objects += inbox->stats.failed_objects == 0;
     }
 }
@@ -487,9 +496,12 @@ void hd_origin_on_gone(herald_inbox *inbox, uint32_t node_id)
 {
     struct hd_origin *origin = hd_origin_find(inbox, node_id);
     struct herald_error error;
+    uint32_t lost_count;
 
     herald_error_set(&error, -ENODATA, "its sender is gone");
-    hd_arrival_abandon_all(inbox, node_id, &error);
+    lost_count = hd_arrival_abandon_all(inbox, node_id, &error);
+    if (origin != NULL)
+        origin->lost_count += lost_count;
     if (origin == NULL || origin->is_gone)
         return;
     origin->is_gone = true;
