@@ -276,24 +276,23 @@ void hd_arrival_flush_all(herald_inbox *inbox)
 {
     uint32_t left = inbox->arrival_count;
 
+    /* For each run of packets: there are few arrivals, and the table is long. */
     for (uint32_t i = 0; i < HD_ARRIVALS_MAX && left > 0; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
+        bool is_written = arrival->state == HD_ARRIVAL_OPEN && arrival->store != NULL && !arrival->stream.is_stream;
         struct herald_error error;
 
         if (arrival->state == HD_ARRIVAL_FREE)
             continue;
         left--;
-        if (arrival->state != HD_ARRIVAL_OPEN || arrival->store == NULL || arrival->stream.is_stream ||
-            hd_store_flush(arrival->store) >= 0)
-            continue;
-        (void)hd_store_error(arrival->store, &error);
-        hd_arrival_fail(inbox, arrival, &error);
-        give_turn(inbox);
+        if (is_written && hd_store_flush(arrival->store) < 0) {
+            (void)hd_store_error(arrival->store, &error);
+            hd_arrival_fail(inbox, arrival, &error);
+            give_turn(inbox);
+        } else if (inbox->config.kind == HERALD_INBOX_DESCRIPTOR && is_held_up(inbox, arrival)) {
+            hd_inbox_watch_reader(inbox, true);
+        }
     }
-    if (inbox->config.kind == HERALD_INBOX_DESCRIPTOR && inbox->arrival_count > 0)
-        for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++)
-            if (is_held_up(inbox, &inbox->arrivals[i]))
-                hd_inbox_watch_reader(inbox, true);
 }
 
 static struct hd_arrival *find_finishing(herald_inbox *inbox, uint64_t cookie)
