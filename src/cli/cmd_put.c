@@ -28,7 +28,7 @@ static const struct option put_options[] = {
       "how long the roll call waits: 10s for those who are expected, 2s for anybody at all, unless given" },
     { "rate", 0, "RATE", OPTION_TEXT, AT(rate), 0, 0, "auto", NULL, NULL,
       "auto finds what the slowest receiver and the network sustain; 100mbit is that and nothing else; max is as fast "
-      "as this host can" },
+      "as this host can, whatever that loses" },
     { "tfmcc", 0, NULL, OPTION_FLAG, AT(tfmcc), 0, 0, NULL, NULL, NULL,
       "be fair to TCP on the same network (TFMCC, RFC 4654); --rate is then the limit" },
     { "fec", 0, "PERCENT", OPTION_NUMBER, AT(fec_percent), 0, 200, "0", NULL, NULL,
@@ -184,8 +184,8 @@ const struct command command_put = {
         "make the status 1, and the receipt tells.\n"
         "\n"
         "The last lines are a table of the receipts on standard output: \"verified\" is a receiver that compared "
-        "digests, \"confirmed\" one that confirmed all of it as NORM (RFC 5740) does, without a digest, and from where it "
-        "joined. Receivers of any kind that speak NORM are served.\n"
+        "digests, \"confirmed\" one that confirmed all of it as NORM (RFC 5740) does, without a digest, and from where "
+        "it joined. Receivers of any kind that speak NORM are served.\n"
         "\n"
         "The status is 0 only if everyone who was expected or answered has everything; 1 if somebody lacks something, "
         "or something could not be read; 4 if nobody answered.",
