@@ -182,6 +182,9 @@ static void call_other(struct target *target)
         if (fuzz_u8(supply) >= 192)
             herald_norm_sender_end(target->sender, target->now_ns);
         break;
+    case 6:
+        herald_norm_sender_flush(target->sender, target->now_ns);
+        break;
     default:
         herald_norm_sender_get_statistics(target->sender, &statistics);
         for (uint32_t i = 0; herald_norm_sender_get_report(target->sender, i, &report) == 0; i++)
