@@ -28,8 +28,9 @@ uint64_t hd_digest_segment(uint64_t segment, const uint8_t *bytes, size_t size_b
 
 int hd_digest_init(struct hd_digest *ret_digest, const struct hd_partition *partition, uint64_t *values)
 {
-    struct hd_digest digest = { .partition = *partition, .values = values, .is_owner = values == NULL };
+    struct hd_digest digest = { .partition = *partition, .is_owner = values == NULL };
 
+    digest.values = values;
     if (digest.is_owner)
         digest.values = calloc(partition->blocks > 0 ? partition->blocks : 1, sizeof(*values));
     if (digest.values == NULL)

@@ -52,11 +52,9 @@ static struct hd_origin *find_room(herald_inbox *inbox)
 
 void hd_origin_release(struct hd_origin *origin)
 {
-    free(origin->done);
-    free(origin->failed);
-    free(origin->arriving);
+    free(origin->done); /* and the other bitmaps, which lie behind it */
     free(origin->orphans);
-    *origin = (struct hd_origin){ 0 };
+    memset(origin, 0, sizeof(*origin)); /* not by assignment, which clang's analyzer does not follow */
 }
 
 struct hd_origin *hd_origin_get(herald_inbox *inbox, uint32_t node_id)
@@ -96,22 +94,12 @@ bool hd_origin_is_impostor(herald_inbox *inbox, const struct herald_peer *from, 
 
 /* ---- entries --------------------------------------------------------------------------------- */
 
-/* @return a larger copy, NULL without memory. */
-static uint64_t *grow(const uint64_t *bitmap, uint32_t old_bits, uint32_t bits)
-{
-    uint64_t *larger = calloc(bits / 64, sizeof(*larger));
-
-    if (larger != NULL && old_bits > 0)
-        memcpy(larger, bitmap, old_bits / 8);
-    return larger;
-}
-
+/* The three bitmaps lie behind each other, done first. */
 static int make_room(struct hd_origin *origin, uint32_t index)
 {
-    uint64_t **bitmaps[] = { &origin->done, &origin->failed, &origin->arriving };
-    uint64_t *larger[3] = { NULL };
     uint32_t bits = origin->bits > 0 ? origin->bits : 1024;
-    bool is_short = false;
+    size_t words;
+    uint64_t *larger;
 
     if (index < origin->bits)
         return 0;
@@ -119,17 +107,19 @@ static int make_room(struct hd_origin *origin, uint32_t index)
         return -E2BIG;
     while (bits <= index)
         bits *= 2;
-    for (size_t i = 0; i < 3; i++) {
-        larger[i] = grow(*bitmaps[i], origin->bits, bits);
-        is_short |= larger[i] == NULL;
-    }
-    for (size_t i = 0; i < 3; i++) {
-        free(is_short ? larger[i] : *bitmaps[i]);
-        if (!is_short)
-            *bitmaps[i] = larger[i];
-    }
-    if (is_short)
+    words = bits / 64;
+    larger = calloc(3 * words, sizeof(*larger));
+    if (larger == NULL)
         return -ENOMEM;
+    if (origin->bits > 0) {
+        memcpy(larger, origin->done, origin->bits / 8);
+        memcpy(larger + words, origin->failed, origin->bits / 8);
+        memcpy(larger + 2 * words, origin->arriving, origin->bits / 8);
+    }
+    free(origin->done);
+    origin->done = larger;
+    origin->failed = larger + words;
+    origin->arriving = larger + 2 * words;
     origin->bits = bits;
     return 0;
 }

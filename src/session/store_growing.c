@@ -64,18 +64,19 @@ static const struct hd_store_ops growing_ops = {
     .release = growing_release,
 };
 
-static int new_growing(struct store_growing **ret_growing, struct herald_error *error)
+/* @return NULL with *error: no memory. */
+static struct store_growing *new_growing(struct herald_error *error)
 {
     struct store_growing *growing = calloc(1, sizeof(*growing));
     const struct hd_partition nothing = { .segment_bytes = 1 };
 
     if (growing == NULL || hd_store_init(&growing->common, &growing_ops, &nothing) < 0) {
         free(growing);
-        return herald_error_set(error, -ENOMEM, "out of memory");
+        herald_error_set(error, -ENOMEM, "out of memory");
+        return NULL;
     }
     growing->fd = -1;
-    *ret_growing = growing;
-    return 0;
+    return growing;
 }
 
 int hd_store_new_growing_file(struct hd_store **ret_store, struct hd_place *place, struct herald_error *error)
@@ -87,11 +88,10 @@ int hd_store_new_growing_file(struct hd_store **ret_store, struct hd_place *plac
 
 int hd_store_new_growing_memory(struct hd_store **ret_store, size_t max_bytes, struct herald_error *error)
 {
-    struct store_growing *growing;
-    int r = new_growing(&growing, error);
+    struct store_growing *growing = new_growing(error);
 
-    if (r < 0)
-        return r;
+    if (growing == NULL)
+        return -ENOMEM;
     growing->max_bytes = max_bytes;
     *ret_store = &growing->common;
     return 0;
@@ -105,9 +105,9 @@ int hd_store_new_growing_descriptor(struct hd_store **ret_store, int fd, struct 
 
     if (r < 0)
         return herald_error_set(error, r, "cannot write the output: %s", strerror(-r));
-    r = new_growing(&growing, error);
-    if (r < 0)
-        return r;
+    growing = new_growing(error);
+    if (growing == NULL)
+        return -ENOMEM;
     growing->fd = fd;
     growing->kind = kind;
     *ret_store = &growing->common;
