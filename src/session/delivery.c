@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -96,15 +95,6 @@ int herald_delivery_next_event(herald_delivery *delivery, struct herald_delivery
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static uint64_t random_number(void)
-{
-    uint64_t number = 0;
-
-    if (getrandom(&number, sizeof(number), 0) < 0)
-        number = herald_clock_ns() * UINT64_C(0x9e3779b97f4a7c15);
-    return number;
-}
-
 /* What the config leaves open. */
 static void set_defaults(herald_delivery *delivery, const struct herald_delivery_config *given)
 {
@@ -120,7 +110,7 @@ static void set_defaults(herald_delivery *delivery, const struct herald_delivery
     if (config->give_up_ns == 0)
         config->give_up_ns = S(20);
     while (config->node_id == HERALD_NORM_NODE_NONE || config->node_id == HERALD_NORM_NODE_ANY)
-        config->node_id = (uint32_t)random_number();
+        config->node_id = (uint32_t)hd_random_number();
     if (config->endpoint.source.family != HERALD_FAMILY_NONE || herald_address_is_ssm(&config->endpoint.group))
         config->unicast_feedback = true;
     if (given->host != NULL)
@@ -184,8 +174,8 @@ static int fill_norm_config(herald_delivery *delivery, struct herald_error *erro
 
     herald_norm_sender_config_default(norm);
     norm->node_id = config->node_id;
-    norm->instance_id = (uint16_t)(random_number() | 1);
-    norm->seed = random_number();
+    norm->instance_id = (uint16_t)(hd_random_number() | 1);
+    norm->seed = hd_random_number();
     norm->segment_bytes = fitting_bytes < SEGMENT_BYTES ? (uint16_t)fitting_bytes : SEGMENT_BYTES;
     if (config->segment_bytes > 0)
         norm->segment_bytes = config->segment_bytes;
@@ -243,7 +233,7 @@ int herald_delivery_new(herald_delivery **ret_delivery, const struct herald_deli
     delivery->stream.fd = -1;
     delivery->now_ns = herald_clock_ns();
     delivery->phase_ns = delivery->new_ns = delivery->now_ns;
-    delivery->delivery_id = random_number() | 1;
+    delivery->delivery_id = hd_random_number() | 1;
     set_defaults(delivery, config);
     r = hd_people_init(delivery, config);
     if (r < 0)

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum {
@@ -107,15 +106,6 @@ int herald_inbox_next_event(herald_inbox *inbox, struct herald_inbox_event *ret_
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static uint64_t random_number(void)
-{
-    uint64_t number = 0;
-
-    if (getrandom(&number, sizeof(number), 0) < 0)
-        number = herald_clock_ns() * UINT64_C(0x9e3779b97f4a7c15);
-    return number;
-}
-
 static int set_defaults(herald_inbox *inbox, const struct herald_inbox_config *given)
 {
     struct herald_inbox_config *config = &inbox->config;
@@ -123,7 +113,7 @@ static int set_defaults(herald_inbox *inbox, const struct herald_inbox_config *g
     *config = *given;
     config->host = config->directory = config->path = NULL;
     while (config->node_id == HERALD_NORM_NODE_NONE || config->node_id == HERALD_NORM_NODE_ANY)
-        config->node_id = (uint32_t)random_number();
+        config->node_id = (uint32_t)hd_random_number();
     if (config->endpoint.source.family != HERALD_FAMILY_NONE || herald_address_is_ssm(&config->endpoint.group))
         config->unicast_feedback = true;
     if (given->host != NULL)
@@ -189,7 +179,7 @@ static int open_transport(herald_inbox *inbox, struct herald_error *error)
 
     herald_norm_receiver_config_default(&norm);
     norm.node_id = inbox->config.node_id;
-    norm.seed = random_number();
+    norm.seed = hd_random_number();
     norm.silent = inbox->config.silent;
     norm.unicast_feedback = inbox->config.unicast_feedback;
     norm.sync = HERALD_NORM_SYNC_ALL;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,15 @@ enum {
 
 #define NS_PER_S      UINT64_C(1000000000)
 #define EXIT_RETRY_NS NS_PER_S
+
+uint64_t hd_random_number(void)
+{
+    uint64_t number = 0;
+
+    if (getrandom(&number, sizeof(number), 0) < 0)
+        number = herald_clock_ns() * UINT64_C(0x9e3779b97f4a7c15);
+    return number;
+}
 
 /* ---- opening --------------------------------------------------------------------------------- */
 

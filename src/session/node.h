@@ -38,6 +38,9 @@ typedef void hd_node_input(void *user, const struct herald_peer *from, bool unic
 /* Called when a run's datagrams have all been given to the input: its buffer is used again afterwards. */
 typedef void hd_node_run_end(void *user);
 
+/* For node ids and the like. */
+uint64_t hd_random_number(void);
+
 int hd_node_init(struct hd_node *node, const struct herald_endpoint *endpoint, struct herald_error *error);
 void hd_node_release(struct hd_node *node);
 
