@@ -140,6 +140,9 @@ struct herald_norm_sender_config {
     uint64_t rate_bytes_per_s;            /**< FIXED: the rate; otherwise where it starts; 125000 (1 Mbit/s) */
     uint64_t rate_min_bytes_per_s;        /**< AUTO and TFMCC never go below; 12500 */
     uint64_t rate_max_bytes_per_s;        /**< no mode goes above; HERALD_NORM_RATE_MAX_BYTES_PER_S */
+    uint32_t window_bytes_max;            /**< FIXED: waits while more than a window lies between what was sent and what
+                                               the slowest of up to 16 receivers has taken out of its buffer (as those
+                                               with EXT_DELIVERY tell); the window adapts itself up to this. 0: never */
     uint64_t burst_ns;                    /**< what may be sent at once, as time at the rate; 200 us */
     uint16_t burst_datagrams_max;         /**< and at most so many, 1 .. 64 (above 100 NRL's receivers resync); 64 */
 
@@ -302,6 +305,9 @@ HERALD_API HERALD_CHECKED int herald_norm_sender_send_command(herald_norm_sender
 HERALD_API HERALD_CHECKED int herald_norm_sender_request(herald_norm_sender *sender, uint8_t ack_type, uint8_t ack_id,
                                                          const uint32_t *nodes, uint32_t nodes_count,
                                                          const uint8_t *content, size_t content_bytes, uint64_t now_ns);
+
+/** Does not ask any further, as if it had not been asked: no REQUEST_DONE comes, but answers may still. */
+HERALD_API void herald_norm_sender_cancel_request(herald_norm_sender *sender);
 
 /**
  * Finishes: closes the open streams; after what is queued, and its flush, EOT is sent and an ENDED event follows.

@@ -64,8 +64,10 @@ struct herald_delivery_config {
     const char *host; /**< what receivers are told as this host's name; NULL: the system's */
 
     enum herald_norm_rate_mode rate_mode; /**< FIXED; see rate_bytes_per_s */
-    uint64_t rate_bytes_per_s;            /**< FIXED: the rate. 0: mode AUTO, whatever rate_mode says, unless TFMCC */
-    uint64_t rate_max_bytes_per_s;        /**< AUTO and TFMCC stay below; 0: no limit */
+    /** FIXED: the rate; HERALD_NORM_RATE_MAX_BYTES_PER_S: as fast as receivers take it. 0: mode AUTO, whatever
+        rate_mode says, unless it is TFMCC. */
+    uint64_t rate_bytes_per_s;
+    uint64_t rate_max_bytes_per_s; /**< AUTO and TFMCC stay below; 0: no limit */
 
     uint8_t fec_id;           /**< 5, 2 or 129; 0: 5 */
     uint16_t segment_bytes;   /**< 0: what fits into the interface's MTU, at most 1400 */

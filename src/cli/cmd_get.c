@@ -80,8 +80,8 @@ static uint64_t next_deadline(const struct get *get, bool finished)
     return deadline_ns;
 }
 
-/* `finished`: only the last programs are waited for. */
-static void wait_for_something(struct get *get, int interrupt_fd, bool finished)
+/* `finished`: only the last programs are waited for. @return whether a signal came. */
+static bool wait_for_something(struct get *get, int interrupt_fd, bool finished)
 {
     bool watches_stdout = !finished && !get->stdout_is_file && get->output.write_error == 0;
     struct pollfd fds[5] = {
@@ -97,8 +97,11 @@ static void wait_for_something(struct get *get, int interrupt_fd, bool finished)
 
     if (get->runner != NULL)
         count += runner_poll_fds(get->runner, fds + count);
-    if (ppoll(fds, count, &timeout, NULL) > 0 && fds[2].revents != 0)
+    if (ppoll(fds, count, &timeout, NULL) <= 0)
+        return false;
+    if (fds[2].revents != 0)
         output_reader_gone(&get->output);
+    return fds[0].revents != 0;
 }
 
 /*
@@ -123,8 +126,7 @@ static int receive(struct get *get, int interrupt_fd, struct herald_error *error
     while (!finished || (get->runner != NULL && !runner_is_idle(get->runner))) {
         uint64_t now_ns;
 
-        wait_for_something(get, interrupt_fd, finished);
-        if (interrupt_came(interrupt_fd)) {
+        if (wait_for_something(get, interrupt_fd, finished) && interrupt_came(interrupt_fd)) {
             get->interrupted = true;
             return 0;
         }

@@ -28,7 +28,7 @@ static const struct option put_options[] = {
       "how long the roll call waits: 10s for those who are expected, 2s for anybody at all, unless given" },
     { "rate", 0, "RATE", OPTION_TEXT, AT(rate), 0, 0, "auto", NULL, NULL,
       "auto finds what the slowest receiver and the network sustain; 100mbit is that and nothing else; max is as fast "
-      "as this host can, whatever that loses" },
+      "as this host sends and the receivers take it, whatever the network between them loses" },
     { "tfmcc", 0, NULL, OPTION_FLAG, AT(tfmcc), 0, 0, NULL, NULL, NULL,
       "be fair to TCP on the same network (TFMCC, RFC 4654); --rate is then the limit" },
     { "fec", 0, "PERCENT", OPTION_NUMBER, AT(fec_percent), 0, 200, "0", NULL, NULL,
@@ -77,7 +77,8 @@ static const struct option put_options[] = {
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-static void wait_for_something(const struct put *put)
+/* @return whether a signal came. */
+static bool wait_for_something(const struct put *put)
 {
     struct pollfd fds[] = {
         { .fd = put->interrupted ? -1 : put->interrupt_fd, .events = POLLIN },
@@ -92,7 +93,7 @@ static void wait_for_something(const struct put *put)
         deadline_ns = put->progress.due_ns;
     left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
     timeout = (struct timespec){ .tv_sec = (time_t)(left_ns / 1000000000), .tv_nsec = (long)(left_ns % 1000000000) };
-    (void)ppoll(fds, sizeof fds / sizeof *fds, &timeout, NULL);
+    return ppoll(fds, sizeof fds / sizeof *fds, &timeout, NULL) > 0 && fds[0].revents != 0;
 }
 
 /* The first Ctrl-C lets it say good-bye, which takes a moment; the second one ends the process. */
@@ -111,8 +112,8 @@ static int deliver(struct put *put, struct herald_error *error)
     int result = 0;
 
     while (result == 0) {
-        wait_for_something(put);
-        look_for_interrupt(put);
+        if (wait_for_something(put))
+            look_for_interrupt(put);
         result = herald_delivery_process(put->delivery, herald_clock_ns(), error);
         put_report_events(put);
         if (result == 0)

@@ -105,16 +105,6 @@ static void raise_to(struct hd_cc_sender *cc, uint64_t rate_bps, uint64_t now_ns
 
 /* --- what was sent, and what came --- */
 
-static const struct hd_cc_mark *find_mark(const struct hd_cc_sender *cc, uint16_t sequence)
-{
-    uint16_t rounds_ago = (uint16_t)((uint16_t)cc->round - sequence);
-    const struct hd_cc_mark *mark = &cc->marks[(cc->round - rounds_ago) % HD_CC_PROBES];
-
-    if (rounds_ago == 0 || rounds_ago >= HD_CC_PROBES || rounds_ago >= cc->round)
-        return NULL;
-    return mark;
-}
-
 /* A receiver without EXT_DELIVERY: as if all came, with its round-trip as the delay. */
 static struct hd_cc_delivery guess_delivery(const struct hd_cc_peer *peer, const struct hd_cc_mark *mark)
 {
@@ -129,7 +119,7 @@ static struct hd_cc_delivery guess_delivery(const struct hd_cc_peer *peer, const
 static bool make_point(const struct hd_cc_sender *cc, struct hd_cc_peer *peer, const struct hd_cc_report *report,
                        struct hd_cc_point *ret_point)
 {
-    const struct hd_cc_mark *mark = find_mark(cc, report->sequence);
+    const struct hd_cc_mark *mark = hd_cc_sender_find_mark(cc, report->sequence);
 
     if (!mark || (!report->has_delivery && peer->has_delivery))
         return false;

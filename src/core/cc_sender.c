@@ -2,6 +2,7 @@
 #include "cc_sender.h"
 
 #include "cc_auto.h"
+#include "cc_flow.h"
 #include "cc_tfmcc.h"
 #include "quant.h"
 
@@ -50,6 +51,7 @@ void hd_cc_sender_init(struct hd_cc_sender *cc, const struct herald_norm_sender_
         .is_slow_start = true,
         .increase_ns = now_ns,
     };
+    hd_cc_flow_init(cc, cc->mode == HERALD_NORM_RATE_FIXED ? config->window_bytes_max : 0);
     if (cc->mode != HERALD_NORM_RATE_FIXED) {
         cc->rate_min_bps = at_least(config->rate_min_bytes_per_s, 1);
         cc->rate_max_bps = at_least(config->rate_max_bytes_per_s, cc->rate_min_bps);
@@ -184,9 +186,21 @@ void hd_cc_sender_on_report(struct hd_cc_sender *cc, const struct hd_cc_report *
         hd_cc_auto_on_report(cc, peer, report, now_ns);
     else if (cc->mode == HERALD_NORM_RATE_TFMCC)
         hd_cc_tfmcc_on_report(cc, peer, now_ns);
+    else if (cc->flow.window_bytes_max > 0)
+        hd_cc_flow_on_report(cc, peer, report, now_ns);
 }
 
 /* --- rounds --- */
+
+const struct hd_cc_mark *hd_cc_sender_find_mark(const struct hd_cc_sender *cc, uint16_t sequence)
+{
+    uint16_t rounds_ago = (uint16_t)((uint16_t)cc->round - sequence);
+    const struct hd_cc_mark *mark = &cc->marks[(cc->round - rounds_ago) % HD_CC_PROBES];
+
+    if (rounds_ago == 0 || rounds_ago >= HD_CC_PROBES || rounds_ago >= cc->round)
+        return NULL;
+    return mark;
+}
 
 static bool is_overdue(const struct hd_cc_sender *cc, uint32_t heard_round, uint32_t gap_rounds, uint32_t rounds)
 {
@@ -271,6 +285,8 @@ static uint64_t usual_interval_ns(const struct hd_cc_sender *cc, uint64_t grtt_n
 
     switch (cc->mode) {
     case HERALD_NORM_RATE_FIXED:
+        if (cc->flow.window_bytes_max > 0)
+            return at_most(at_least(grtt_ns, 10 * MS), 100 * MS);
         return fixed_interval_ns(cc, grtt_ns);
     case HERALD_NORM_RATE_AUTO:
         if (cc->phase == HD_CC_DOUBLE)
@@ -299,7 +315,7 @@ bool hd_cc_sender_list_node(const struct hd_cc_sender *cc, uint32_t index, struc
 {
     const struct hd_cc_peer *peer = &cc->peers[index % HD_CC_NODES];
 
-    if (cc->mode == HERALD_NORM_RATE_FIXED || index >= cc->peers_count)
+    if ((cc->mode == HERALD_NORM_RATE_FIXED && cc->flow.window_bytes_max == 0) || index >= cc->peers_count)
         return false;
     *ret_node = (struct hd_cc_node){
         .node_id = peer->node_id,

@@ -62,8 +62,11 @@ struct hd_cc_peer {
     uint64_t heard_ns;
     uint64_t rtt_ns; /* smoothed; 0 = not measured */
     uint32_t loss;
-    uint64_t rate_bps;      /* what it says that it can take */
-    uint64_t delivered_bps; /* what it receives, by EXT_DELIVERY; 0 = not known */
+    uint64_t rate_bps;        /* what it says that it can take */
+    uint64_t delivered_bps;   /* what it receives, by EXT_DELIVERY; 0 = not known */
+    bool has_taken;           /* a window is kept, and it has answered: */
+    struct hd_cc_mark taken;  /* the newest probe that it has answered */
+    uint32_t taken_datagrams; /* what had come then */
 
     /* AUTO only, from here on. */
     struct hd_cc_point points[HD_CC_POINTS]; /* the newest first */
@@ -91,6 +94,15 @@ enum hd_cc_phase {
     HD_CC_DIP,    /* less, for a moment: is it we who cause the losses? */
 };
 
+/* How much may be on its way (cc_flow.h). */
+struct hd_cc_flow {
+    uint32_t window_bytes_max; /* 0: there is no window */
+    uint32_t window_bytes;
+    uint32_t cut_round; /* first probe after the last reduction */
+    bool is_doubling;   /* it was never too much */
+    bool was_full;      /* since it last grew */
+};
+
 struct hd_cc_sender {
     enum herald_norm_rate_mode mode;
     uint64_t rate_bps;
@@ -112,6 +124,8 @@ struct hd_cc_sender {
     uint32_t gap_rounds;  /* usually so many until someone is heard again, times 16 */
     uint64_t heard_ns;
     uint64_t heard_datagrams; /* what had been sent then */
+
+    struct hd_cc_flow flow;
 
     enum hd_cc_phase phase; /* AUTO, from here on */
     uint64_t grtt_ns;       /* when the last probe went out */
@@ -168,6 +182,9 @@ bool hd_cc_sender_list_node(const struct hd_cc_sender *cc, uint32_t index, struc
 /* For herald_norm_sender_get_report(), in all modes. @return 0; -ENOENT */
 int hd_cc_sender_get_report(const struct hd_cc_sender *cc, uint32_t index,
                             struct herald_norm_receiver_report *ret_report);
+
+/* For cc_auto.c and cc_flow.c: what had been sent when a probe went out; NULL if that is too long ago, or never was. */
+const struct hd_cc_mark *hd_cc_sender_find_mark(const struct hd_cc_sender *cc, uint16_t sequence);
 
 /* For cc_auto.c and cc_tfmcc.c: the rate, kept within its limits; and another CLR. */
 void hd_cc_sender_change_rate(struct hd_cc_sender *cc, uint64_t rate_bps);

@@ -133,6 +133,7 @@ static bool put_one(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
 {
     uint8_t what = (uint8_t)(remote->pending & -remote->pending);
 
+    datagram->to_group = !receiver->config.unicast_feedback;
     if (what == HD_RX_SEND_NACK)
         return put_nack(receiver, remote, writer, now_ns);
     if (what == HD_RX_SEND_WATERMARK) {
@@ -143,6 +144,8 @@ static bool put_one(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
         datagram->payload = remote->application_size_bytes > 0 ? remote->application_bytes : NULL;
         datagram->payload_bytes = remote->application_size_bytes;
     } else {
+        /* The sender's list tells everybody what we limit: nobody else has to hear this often from us. */
+        datagram->to_group &= remote->cc.flags == 0;
         put_ack(receiver, remote, writer, HD_ACK_CC, 0, now_ns);
     }
     if (writer->overflow)
@@ -184,7 +187,6 @@ int herald_norm_receiver_poll_output(herald_norm_receiver *receiver, struct hera
             continue;
         assert(!writer.overflow); /* 128 bytes are enough for every header of ours */
         datagram->header_bytes = hd_writer_size(&writer);
-        datagram->to_group = !receiver->config.unicast_feedback;
         datagram->destination = remote->address;
         return 1;
     }

@@ -2,6 +2,8 @@
 /* The NORM sender: its limits and memory, the five calls, and time. */
 #include "norm_sender.h"
 
+#include "cc_flow.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,6 +14,8 @@ enum {
     OBJECTS_MAX = 16384, /* ids are compared by half of their range */
     ACK_NODES_MAX = 1 << 24,
     REPAIR_BLOCKS_MAX = 1 << 24,
+    URGENT = HD_TX_DUE_PROBE | HD_TX_DUE_SQUELCH | HD_TX_DUE_ADVERT | HD_TX_DUE_COMMAND | HD_TX_DUE_REQUEST |
+             HD_TX_DUE_MARK,
     STREAM_BLOCKS_MAX = 1 << 20, /* an eighth of what 24 bits can number: old blocks are told from new ones */
 };
 #define BLOCKS_MAX   (UINT64_C(1) << 32)
@@ -435,18 +439,34 @@ static int send_idle(struct herald_norm_sender *sender, struct herald_norm_datag
     return 1;
 }
 
+static bool has_data(const struct herald_norm_sender *sender)
+{
+    return sender->run.object || sender->repair_from || sender->sending;
+}
+
+/* The window (cc_flow.h): a probe is due first, or receivers have to take more before there is more. */
+static bool is_held(struct herald_norm_sender *sender, uint64_t now_ns)
+{
+    sender->held_ns = 0;
+    if (hd_cc_flow_wants_probe(&sender->cc)) {
+        sender->due |= HD_TX_DUE_PROBE;
+        return true;
+    }
+    return !hd_cc_flow_is_open(&sender->cc, now_ns, &sender->held_ns);
+}
+
 /* Each turn sends something, or has one thing less to send. */
 static int send_next(struct herald_norm_sender *sender, struct herald_norm_datagram *datagram, uint64_t now_ns)
 {
-    const unsigned urgent = HD_TX_DUE_PROBE | HD_TX_DUE_SQUELCH | HD_TX_DUE_ADVERT | HD_TX_DUE_COMMAND |
-                            HD_TX_DUE_REQUEST | HD_TX_DUE_MARK;
-
     while (hd_events_room(&sender->events) >= HD_TX_EVENTS_SPARE) {
         if (sender->mark.state == HD_TX_MARK_WAITING)
             hd_tx_mark_check(sender);
-        if (sender->due & urgent) {
+        if (sender->due & URGENT) {
             if (send_urgent(sender, datagram, now_ns))
                 return 1;
+        } else if (has_data(sender) && is_held(sender, now_ns)) {
+            if (!(sender->due & HD_TX_DUE_PROBE))
+                return 0;
         } else if (sender->run.object || sender->repair_from) {
             if (hd_tx_send_repair(sender, datagram, now_ns))
                 return 1;
@@ -463,7 +483,7 @@ static int send_next(struct herald_norm_sender *sender, struct herald_norm_datag
 /* Is anything waiting for the pacer? */
 static bool has_output(const struct herald_norm_sender *sender)
 {
-    return sender->due || sender->run.object || sender->repair_from || sender->sending;
+    return sender->due || has_data(sender);
 }
 
 /* The pacer is not ready: what will be sent when it is? If something will, next_timeout() must know. */
@@ -485,6 +505,7 @@ int herald_norm_sender_poll_output(herald_norm_sender *sender, struct herald_nor
         return -EMSGSIZE;
     if (sender->life == HD_TX_ENDED)
         return 0;
+    sender->held_ns = 0;
     if (!hd_pacer_ready(&sender->pacer, now_ns)) {
         look_ahead(sender, now_ns);
         return 0;
@@ -518,7 +539,9 @@ uint64_t herald_norm_sender_next_timeout(const herald_norm_sender *sender)
 
     if (sender->life == HD_TX_ENDED)
         return HERALD_NEVER;
-    if (has_output(sender))
+    if (sender->held_ns > 0 && !(sender->due & URGENT))
+        next_ns = sender->held_ns;
+    else if (has_output(sender))
         next_ns = hd_pacer_next_ns(&sender->pacer);
     next_ns = earlier(next_ns, sender->repair_ns);
     next_ns = earlier(next_ns, sender->flush_ns);

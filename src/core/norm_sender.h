@@ -313,6 +313,7 @@ struct herald_norm_sender {
     bool is_probing; /* something is going on */
     bool has_probed;
     uint64_t probe_ns; /* the next CMD(CC) */
+    uint64_t held_ns;  /* data waits for receivers, at most until then; 0: it does not (cc_flow.h) */
     uint64_t last_probe_ns;
     uint64_t reported_rate_bytes_per_s; /* by the last RATE event */
 

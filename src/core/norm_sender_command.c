@@ -308,6 +308,13 @@ static void end_request(struct herald_norm_sender *sender)
     hd_tx_event_push(sender, &event);
 }
 
+void herald_norm_sender_cancel_request(herald_norm_sender *sender)
+{
+    sender->request.is_active = false;
+    sender->request.repeat.next_ns = HERALD_NEVER;
+    sender->due &= ~(unsigned)HD_TX_DUE_REQUEST;
+}
+
 /* One message of a round: as many of those that have not answered as fit a segment. */
 void hd_tx_send_request(struct herald_norm_sender *sender, struct herald_norm_datagram *datagram, uint64_t now_ns)
 {

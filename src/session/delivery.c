@@ -16,6 +16,7 @@ enum {
     BLOCK_SEGMENTS = 128,
     PARITY_SEGMENTS = 64,
     RECEIVERS_MAX = 1024,
+    WINDOW_BYTES_MAX = 4 << 20,         /* what a receive buffer of 8 MiB takes */
     FEEDBACK_NIBBLES = 1 << 4 | 1 << 5, /* NACK and ACK: our own data must not come back to us */
 };
 
@@ -156,6 +157,9 @@ static void set_rate(struct herald_norm_sender_config *norm, const struct herald
     norm->rate_mode = config->rate_mode;
     if (config->rate_mode == HERALD_NORM_RATE_FIXED && config->rate_bytes_per_s == 0)
         norm->rate_mode = HERALD_NORM_RATE_AUTO;
+    /* Without a rate nothing but the receivers keeps this host from overflowing their buffers. */
+    if (norm->rate_mode == HERALD_NORM_RATE_FIXED && config->rate_bytes_per_s == HERALD_NORM_RATE_MAX_BYTES_PER_S)
+        norm->window_bytes_max = WINDOW_BYTES_MAX;
     norm->rate_bytes_per_s = config->rate_bytes_per_s > 0 ? config->rate_bytes_per_s : start;
     if (config->rate_max_bytes_per_s > 0)
         norm->rate_max_bytes_per_s = config->rate_max_bytes_per_s;

@@ -124,10 +124,11 @@ struct herald_delivery {
     uint64_t tick_ns; /* when time-outs of recipients are looked at */
 
     bool request_active, acks_active;
-    bool has_asked_silent; /* that everything is out, when nobody answers */
-    bool has_ended;        /* the transport has said good-bye */
-    uint64_t acks_ns;      /* when the watermark may be set again */
-    uint32_t ask_next;     /* who is asked first */
+    enum hd_request_kind request_kind; /* of the last one */
+    bool has_asked_silent;             /* that everything is out, when nobody answers */
+    bool has_ended;                    /* the transport has said good-bye */
+    uint64_t acks_ns;                  /* when the watermark may be set again */
+    uint32_t ask_next;                 /* who is asked first */
     uint8_t request_id;
     uint64_t ask_ns; /* when the next question is due */
     uint64_t ask_interval_ns;

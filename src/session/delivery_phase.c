@@ -77,6 +77,7 @@ static bool ask(herald_delivery *delivery, enum hd_request_kind kind, const uint
                                    (size_t)size_bytes, delivery->now_ns) < 0)
         return false;
     delivery->request_active = true;
+    delivery->request_kind = kind;
     delivery->someone_new = false;
     return true;
 }
@@ -241,6 +242,18 @@ static void step_silent_receipts(herald_delivery *delivery)
     }
 }
 
+/* Nobody else is expected: the roll call, which is meant for anybody, need not be asked to its end. */
+static void end_roll_call(herald_delivery *delivery)
+{
+    const struct herald_delivery_config *config = &delivery->config;
+
+    if (!delivery->request_active || delivery->request_kind != HD_REQUEST_ROLL_CALL ||
+        (config->expect_count == 0 && config->expected_count == 0) || !hd_people_are_here(delivery))
+        return;
+    herald_norm_sender_cancel_request(delivery->norm);
+    delivery->request_active = false;
+}
+
 static void step_receipts(herald_delivery *delivery)
 {
     uint64_t now_ns = delivery->now_ns;
@@ -253,6 +266,7 @@ static void step_receipts(herald_delivery *delivery)
         go_on(delivery);
         return;
     }
+    end_roll_call(delivery);
     if ((now_ns >= delivery->ask_ns || delivery->someone_new) && !delivery->request_active &&
         hd_delivery_is_all_sent(delivery) && !ask_people(delivery, HD_REQUEST_RECEIPT))
         delivery->ask_ns = now_ns + RECEIPT_INTERVAL_MAX_NS;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 enum {
+    READY_MAX = 8,
     RECEIVE_ROUNDS = 16, /* of up to HERALD_RUNS_MAX runs, before the rest of the world gets its turn */
 };
 
@@ -215,19 +216,37 @@ static void input_run(const struct herald_run *run, bool unicast, hd_node_input 
         run_end(user);
 }
 
+/* Which sockets have something: one look at all of them is cheaper than asking each. */
+struct ready {
+    struct epoll_event events[READY_MAX];
+    int count;
+};
+
+static bool is_ready(const struct ready *ready, int fd)
+{
+    for (int i = 0; i < ready->count; i++)
+        if (ready->events[i].data.fd == fd)
+            return true;
+    return ready->count < 0 || ready->count == READY_MAX; /* nobody knows */
+}
+
 /* What came to a sending socket: unicast feedback. */
-static int receive_unicast(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user)
+static int receive_unicast(struct hd_node *node, const struct ready *ready, hd_node_input *input,
+                           hd_node_run_end *run_end, void *user)
 {
     int more = 0;
 
     for (size_t i = 0; i < node->exit_count; i++) {
+        struct hd_exit *exit = &node->exits[i];
         struct herald_run runs[HERALD_RUNS_MAX];
-        int n = node->exits[i].sender != NULL ? herald_sender_receive(node->exits[i].sender, runs, HERALD_RUNS_MAX) : 0;
+        int n = 0;
 
+        if (exit->sender != NULL && is_ready(ready, herald_sender_fd(exit->sender)))
+            n = herald_sender_receive(exit->sender, runs, HERALD_RUNS_MAX);
         for (int k = 0; k < n; k++) {
             /* The socket knows by which interface it hears; the kernel may not have said it. */
             if (runs[k].source.interface_index == 0)
-                runs[k].source.interface_index = node->exits[i].interface_index;
+                runs[k].source.interface_index = exit->interface_index;
             input_run(&runs[k], true, input, run_end, user);
         }
         if (n == HERALD_RUNS_MAX)
@@ -238,9 +257,12 @@ static int receive_unicast(struct hd_node *node, hd_node_input *input, hd_node_r
 
 int hd_node_receive(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user)
 {
-    int more = receive_unicast(node, input, run_end, user);
+    struct ready ready;
+    int more;
 
-    if (node->receiver == NULL)
+    ready.count = epoll_wait(node->epoll_fd, ready.events, READY_MAX, 0);
+    more = receive_unicast(node, &ready, input, run_end, user);
+    if (node->receiver == NULL || !is_ready(&ready, herald_receiver_fd(node->receiver)))
         return more;
     for (int round = 0; round < RECEIVE_ROUNDS; round++) {
         struct herald_run runs[HERALD_RUNS_MAX];

@@ -363,6 +363,24 @@ static void a_request_asks_until_all_have_answered(void **state)
     kit_free(kit);
 }
 
+static void a_request_can_be_taken_back(void **state)
+{
+    const uint32_t nodes[] = { ALICE };
+    struct kit *kit = kit_new(NULL);
+
+    (void)state;
+    assert_int_equal(herald_norm_sender_request(kit->sender, 16, 1, nodes, 1, NULL, 0, kit->now_ns), 0);
+    kit_drain(kit);
+    herald_norm_sender_cancel_request(kit->sender);
+    kit_run_for(kit, 100 * kit_grtt_ns());
+    assert_string_equal(kit_trace(kit), "R16.1[100]");
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_REQUEST_DONE), 0);
+    assert_int_equal(herald_norm_sender_request(kit->sender, 16, 2, nodes, 1, NULL, 0, kit->now_ns), 0);
+    kit_drain(kit);
+    assert_string_equal(kit_trace(kit), "R16.2[100]");
+    kit_free(kit);
+}
+
 static void a_request_gives_up_after_robust_factor_rounds(void **state)
 {
     uint32_t nodes[6];
@@ -457,6 +475,7 @@ int main(void)
         cmocka_unit_test(a_command_is_sent_once),
         cmocka_unit_test(a_robust_command_is_repeated),
         cmocka_unit_test(a_request_asks_until_all_have_answered),
+        cmocka_unit_test(a_request_can_be_taken_back),
         cmocka_unit_test(a_request_gives_up_after_robust_factor_rounds),
         cmocka_unit_test(a_request_to_everybody_has_no_list),
         cmocka_unit_test(an_answer_longer_than_the_limit_is_counted),
