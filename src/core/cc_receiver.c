@@ -10,7 +10,7 @@ enum {
     RATE_NS_MIN = 10000000,
     RATE_NS_MAX = 1000000000,
     SPREAD_NS_MIN = 10000000, /* taken for the GRTT when that is shorter */
-    BACKOFF_FACTOR_MIN = 4,   /* RFC 5740 section 5.5.2: max(K, 4) */
+    BACKOFF_FACTOR_MIN = 4,   /* max(K, 4), as deployed: RFC 5740 section 5.5.2.2 wants no very small one here */
 };
 
 void hd_cc_receiver_init(struct hd_cc_receiver *cc)
@@ -39,7 +39,7 @@ static uint64_t rtt_ns(const struct hd_cc_receiver *cc)
     return cc->rtt_ns > 0 ? cc->rtt_ns : cc->grtt_ns;
 }
 
-/* The receive rate, over an RTT or more (RFC 4654 section 3.2). */
+/* The receive rate, over an RTT or more (RFC 4654 section 4.3.4). */
 static void measure_rate(struct hd_cc_receiver *cc, uint64_t now_ns)
 {
     uint64_t time_ns = now_ns - cc->rate_start_ns;
@@ -106,7 +106,10 @@ void hd_cc_probe_add_node(struct hd_cc_probe *probe, const struct hd_cc_node *no
     }
 }
 
-/* RFC 4654 section 3.5: a random time, of which a quarter is given to those who limit the most. */
+/*
+ * A random time (RFC 4654 section 4.5, RFC 5740 section 5.5.2.2); a quarter of it, as deployed, is given to those who
+ * limit the most.
+ */
 static uint64_t backoff_ns(const struct hd_cc_receiver *cc, const struct hd_cc_probe *probe, struct hd_random *random)
 {
     uint64_t factor = at_least(probe->backoff_factor, BACKOFF_FACTOR_MIN);
@@ -162,7 +165,7 @@ void hd_cc_receiver_on_probe(struct hd_cc_receiver *cc, const struct hd_cc_probe
     measure_rate(cc, now_ns);
     cc->probe_ns = at_least(now_ns, 1);
     hd_loss_history_set_rtt(&cc->history, rtt_ns(cc));
-    /* RFC 4654 section 3.6: the first loss came at up to twice the rate that is possible. */
+    /* RFC 4654 section 5.6, with half the rate: the first loss came at up to twice the rate that is possible. */
     if (cc->history.has_new_first)
         hd_loss_history_seed(&cc->history,
                              hd_cc_equation_interval(cc->packet_bytes, rtt_ns(cc), cc->receive_rate_bps / 2));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A receiver's half of congestion control, one for each remote sender: it counts, finds losses, knows the rate that
- * it could take (RFC 4654 section 3, RFC 5740 section 5.5.2), and decides when to say so.
+ * it could take (RFC 4654 section 4, RFC 5740 section 5.5.2), and decides when to say so.
  *
  *   every packet of the sender that counts in its sequence (INFO, DATA, CMD), first of all: _on_datagram()
  *   CMD(CC):                                                after that                      _on_probe()

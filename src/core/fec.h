@@ -4,7 +4,7 @@
  *
  * The symbols of a block are the values of one polynomial of degree < k at fixed points: symbol 0 at the point 0,
  * symbol i at α^(i-1). The k source symbols come first; parity row r is symbol k + r. So a row depends on k, but
- * not on how many rows there are. RFC 5510, section 8.2.2, read literally gives other rows than these, which are
+ * not on how many rows there are. RFC 5510, section 8.2.1, read literally gives other rows than these, which are
  * those that are deployed.
  *
  * k is the sender's largest block ("max_block" of the FTI). A shorter block, of k' symbols, is coded as if zero

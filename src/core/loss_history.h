@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loss events, as TCP-friendly rate control counts them (RFC 5348 section 5, RFC 4654 section 3.5): what is lost
+ * Loss events, as TCP-friendly rate control counts them (RFC 5348 section 5, RFC 4654 section 5): what is lost
  * within one round-trip is one event; the loss event rate is 1 / the weighted average of the last eight intervals
  * between events, and of the one that grows. In integers.
  *

@@ -4,8 +4,8 @@
 enum { RTT_STEPS = 256, RTT_LINEAR_STEPS = 32 };
 
 /*
- * RFC 5401 section 3: q + 1 us for q < 32, then 1000 s / e^((255 - q) / 13), here in ns and rounded down. So the least
- * q whose entry reaches an RTT is ceil(255 - 13 ln(1000 s / RTT)), for every RTT of whole nanoseconds.
+ * RFC 5401 section 3.7: q + 1 us for q < 32, then 1000 s / e^((255 - q) / 13), here in ns and rounded down. So the
+ * least q whose entry reaches an RTT is ceil(255 - 13 ln(1000 s / RTT)), for every RTT of whole nanoseconds.
  */
 static const uint64_t steps_ns[RTT_STEPS] = {
     1000,         2000,         3000,         4000,         5000,         6000,         7000,         8000,
@@ -98,7 +98,7 @@ uint64_t hd_rtt_decode_ns(uint8_t quantised)
     return steps_ns[quantised];
 }
 
-/* RFC 5401: one digit of mantissa, rounded; 1 stays, 2 to 5 become 5, more becomes the next power of ten. */
+/* Our rounding, RFC 5740 has none: one digit of mantissa; 1 stays, 2 to 5 become 5, more the next power of ten. */
 uint8_t hd_gsize_encode(uint64_t receivers)
 {
     unsigned exponent;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The quantised fields of NORM (RFC 5740 sections 4.2.1 and 4.2.3, RFC 5401 section 3), in integers only: the same
+ * The quantised fields of NORM (RFC 5740 sections 4.2.1 and 4.2.3, RFC 5401 section 3.7), in integers only: the same
  * result on every machine, without libm.
  */
 #ifndef HD_QUANT_H
@@ -27,7 +27,7 @@ uint8_t hd_rtt_encode(uint64_t rtt_ns);
 
 uint64_t hd_rtt_decode_ns(uint8_t quantised);
 
-/* The nibble for a number of receivers: 10, 50, 100, 500 .. 5 * 10^8, by RFC 5401's rounding; clamps. */
+/* The nibble for a number of receivers: 10, 50, 100, 500 .. 5 * 10^8 (RFC 5740 section 4.2.1), rounded; clamps. */
 uint8_t hd_gsize_encode(uint64_t receivers);
 
 /* Only the low four bits count. */

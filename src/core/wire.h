@@ -66,7 +66,7 @@ enum { HD_MALFORMED_REASONS = HD_MALFORMED_ACK + 1 };
 enum {
     HD_FEC_RS_2M = 2,         /* RFC 5510 section 4; m = 8 only */
     HD_FEC_RS_8 = 5,          /* RFC 5510 section 5: ours and NRL's default */
-    HD_FEC_SMALL_BLOCK = 129, /* RFC 5445 section 6 */
+    HD_FEC_SMALL_BLOCK = 129, /* RFC 5445 section 5 */
 };
 
 /* Object flags of INFO and DATA. */

@@ -18,7 +18,7 @@ static bool fec_id_is_known(uint8_t fec_id)
     return fec_id == HD_FEC_RS_8 || fec_id == HD_FEC_RS_2M || fec_id == HD_FEC_SMALL_BLOCK;
 }
 
-/* RFC 5445 section 6.2 for 129, RFC 5510 sections 4.1 (with m = 8) and 5.1 for the others. */
+/* RFC 5445 section 5.2.1 for 129, RFC 5510 sections 4.1 (with m = 8) and 5.1 for the others. */
 static inline int read_payload_id(struct hd_cursor *cursor, uint8_t fec_id, struct hd_payload_id *ret_id)
 {
     struct hd_payload_id id = { 0 };
@@ -69,7 +69,7 @@ static int decode_fti_rs_8(struct hd_cursor *content, struct hd_fti *fti)
 }
 
 /*
- * The same for fec_id 2 (RFC 5510 section 4.2.4.1) and 129 (RFC 5445 section 6.2.4), where the first 16 bits differ:
+ * The same for fec_id 2 (RFC 5510 section 4.2.4.1) and 129 (RFC 5445 section 5.2.2), where the first 16 bits differ:
  * the field's size m and the symbols per packet G, or the instance of the code. Only m = 8 and G = 1, or instance 0,
  * is the code that we have.
  */
@@ -105,7 +105,7 @@ static int decode_fti(struct hd_cursor content, uint8_t fec_id, struct hd_fti *f
     return 0;
 }
 
-/* RFC 5740 section 4.3.1; NRL fills the reserved bits at the end with the low half of the loss fraction. */
+/* RFC 5740 section 4.2.3.5; NRL fills the reserved bits at the end with the low half of the loss fraction. */
 static int decode_cc_feedback(struct hd_cursor content, struct hd_cc_feedback *cc)
 {
     uint16_t loss, loss_low;
