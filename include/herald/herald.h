@@ -7,6 +7,7 @@
 #include <herald/endpoint.h>
 #include <herald/error.h>
 #include <herald/interface.h>
+#include <herald/loss.h>
 #include <herald/norm.h>
 #include <herald/session.h>
 #include <herald/socket.h>

@@ -86,7 +86,6 @@ static int set_up_socket(struct hd_socket *socket, struct hd_socket_plan *plan)
         return r;
     if (plan->first_nibbles != 0 && (r = hd_socket_filter_first_nibbles(socket->fd, plan->first_nibbles)) < 0)
         return r;
-    socket->filtered = plan->first_nibbles != 0;
     /* Before Linux 5.7 binding to a device took a privilege; then the receiver's own check of the interface does. */
     socket->exclusive = hd_socket_set_int(socket->fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)socket->interface_index) == 0;
     /* IP_PKTINFO makes the kernel look up a route for each packet; here it could only tell what is known. */
@@ -294,7 +293,7 @@ void hd_membership_return(const struct hd_channel *channel, uint32_t interface_i
 
 uint32_t hd_membership_drops(const struct hd_socket *socket)
 {
-    return socket->filtered ? 0 : hd_socket_drops(socket->fd);
+    return hd_socket_drops(socket->fd);
 }
 
 size_t hd_membership_close(struct hd_channel *channel, uint32_t interface_index, uint64_t *drops)

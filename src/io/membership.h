@@ -24,7 +24,6 @@ struct hd_socket {
     struct herald_address *sources; /* those joined; NULL for any source */
     size_t source_count;
     bool exclusive; /* bound to its group and interface by the kernel: nothing else can come in */
-    bool filtered;  /* the kernel drops what is not wanted, and counts it with what was lost */
 };
 
 /* How a receiver opens its sockets. */
@@ -54,7 +53,7 @@ int hd_membership_join(struct hd_channel *channel, const struct herald_interface
 void hd_membership_leave(const struct hd_channel *channel, uint32_t interface_index);
 void hd_membership_return(const struct hd_channel *channel, uint32_t interface_index);
 
-/* What a socket has lost to a full buffer; 0 if that cannot be told. */
+/* What a socket has lost to a full buffer, with what its filter has rejected; 0 if that cannot be told. */
 uint32_t hd_membership_drops(const struct hd_socket *socket);
 
 /* Closes the channel's sockets there (0: everywhere). @return their number; their drops are added to *drops. */

@@ -74,7 +74,7 @@ static int dump_try(const struct hd_netlink_dump *dump, struct mnl_socket *socke
     request->nlmsg_type = dump->type;
     request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
     request->nlmsg_seq = SEQUENCE;
-    (void)mnl_nlmsg_put_extra_header(request, dump->header_bytes);
+    *(uint8_t *)mnl_nlmsg_put_extra_header(request, dump->header_bytes) = dump->family;
     if (mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
         return -errno;
     while (result == 0) {

@@ -13,7 +13,8 @@ enum { HD_NETLINK_BUFFER_BYTES = 32768 };
 /* A dump of all objects of one kind. */
 struct hd_netlink_dump {
     uint16_t type;                 /* RTM_GETLINK, ... */
-    size_t header_bytes;           /* of the family header of that kind; it is sent zeroed: all families */
+    size_t header_bytes;           /* of the family header of that kind; it is sent zeroed but for: */
+    uint8_t family;                /* its first byte; 0: all families */
     void (*start)(void *userdata); /* forget what was collected: called before the first and every repeated try */
     int (*message)(const struct nlmsghdr *message, void *userdata); /* < 0 ends the dump and is returned */
     void *userdata;

@@ -295,6 +295,8 @@ static bool filter_run(struct herald_receiver *receiver, const struct hd_socket 
 {
     size_t count = herald_run_count(run);
 
+    if (count > receiver->longest_run)
+        receiver->longest_run = count;
     if (socket->exclusive) {
         run->group = *hd_channel_group(socket->channel);
         run->source.interface_index = socket->interface_index;
@@ -379,17 +381,24 @@ int herald_receiver_reply(herald_receiver *receiver, const struct herald_peer *t
 
 /* ---- what is known --------------------------------------------------------------------------- */
 
+uint64_t hd_receiver_drops(const struct herald_receiver *receiver)
+{
+    uint64_t drops = receiver->closed_drops;
+
+    for (size_t i = 0; i < receiver->channels.count; i++)
+        for (const struct hd_socket *socket = receiver->channels.list[i].sockets; socket != NULL; socket = socket->next)
+            drops += hd_membership_drops(socket);
+    return drops;
+}
+
 void herald_receiver_stats(herald_receiver *receiver, struct herald_receiver_stats *ret_stats)
 {
     struct herald_receiver_stats stats = receiver->stats;
 
-    stats.kernel_drops = receiver->closed_drops;
+    stats.kernel_drops = receiver->plan.first_nibbles != 0 ? 0 : hd_receiver_drops(receiver);
     for (size_t i = 0; i < receiver->channels.count; i++)
-        for (const struct hd_socket *socket = receiver->channels.list[i].sockets; socket != NULL;
-             socket = socket->next) {
-            stats.kernel_drops += hd_membership_drops(socket);
+        for (const struct hd_socket *socket = receiver->channels.list[i].sockets; socket != NULL; socket = socket->next)
             stats.sockets++;
-        }
     for (size_t i = 0; i < receiver->attachment_count; i++) {
         stats.memberships += receiver->attachments[i].memberships;
         stats.interfaces += receiver->attachments[i].memberships > 0;

@@ -53,7 +53,11 @@ struct herald_receiver {
 
     struct herald_receiver_stats stats;
     uint64_t closed_drops; /* of sockets that are closed */
+    size_t longest_run;    /* datagrams in the longest run that came */
 };
+
+/* What all its sockets have lost since it was opened, with what their filters have rejected. */
+uint64_t hd_receiver_drops(const struct herald_receiver *receiver);
 
 /* Whether the process may have as many descriptors as this takes. @return 0; -EMFILE with *error filled. */
 int hd_attachments_check(struct herald_receiver *receiver, struct herald_error *error);
