@@ -9,6 +9,7 @@
 #include <herald/interface.h>
 #include <herald/loss.h>
 #include <herald/norm.h>
+#include <herald/ping.h>
 #include <herald/session.h>
 #include <herald/socket.h>
 #include <herald/types.h>

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/* Parts of ping: percentiles, members and what is computed of them, limits and sessions of askers. */
+#include "askers.h"
+#include "members.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SECOND UINT64_C(1000000000)
+
+/* ---- samples --------------------------------------------------------------------------------- */
+
+static void percentiles_are_of_the_nearest_rank(void **state)
+{
+    struct herald_ping_times times;
+    struct hd_samples samples;
+    struct hd_random random;
+
+    (void)state;
+    hd_random_init(&random, 1);
+    hd_samples_init(&samples, 1000);
+    hd_samples_times(&samples, &times);
+    assert_int_equal(times.count, 0);
+    assert_int_equal(times.min_ns, -1);
+    assert_int_equal(times.p99_ns, -1);
+    for (int64_t value = 100; value > 0; value--)
+        hd_samples_add(&samples, &random, value);
+    hd_samples_times(&samples, &times);
+    assert_int_equal(times.count, 100);
+    assert_int_equal(times.min_ns, 1);
+    assert_int_equal(times.p50_ns, 50);
+    assert_int_equal(times.p99_ns, 99);
+    assert_int_equal(times.max_ns, 100);
+    hd_samples_release(&samples);
+    hd_samples_init(&samples, 1000);
+    hd_samples_add(&samples, &random, 7);
+    hd_samples_times(&samples, &times);
+    assert_true(times.min_ns == 7 && times.p50_ns == 7 && times.p99_ns == 7 && times.max_ns == 7);
+    hd_samples_release(&samples);
+}
+
+/* More than are kept: the extremes stay exact, the median is that of a fair sample. */
+static void a_sample_of_many_is_fair(void **state)
+{
+    struct herald_ping_times times;
+    struct hd_samples samples;
+    struct hd_random random;
+
+    (void)state;
+    hd_random_init(&random, 2);
+    hd_samples_init(&samples, 1000);
+    for (int64_t value = 1; value <= 100000; value++)
+        hd_samples_add(&samples, &random, value);
+    hd_samples_times(&samples, &times);
+    assert_int_equal(times.count, 100000);
+    assert_int_equal(times.min_ns, 1);
+    assert_int_equal(times.max_ns, 100000);
+    assert_in_range(times.p50_ns, 44000, 56000);
+    assert_in_range(times.p99_ns, 97500, 100000);
+    assert_int_equal(samples.count, 1000);
+    hd_samples_release(&samples);
+}
+
+/* ---- members --------------------------------------------------------------------------------- */
+
+static struct herald_address address_of(uint32_t number)
+{
+    struct herald_address address = { .family = HERALD_FAMILY_IPV4 };
+
+    hd_store_u32(address.bytes, number);
+    return address;
+}
+
+static void members_are_found_again(void **state)
+{
+    struct hd_members members;
+    const struct herald_address one = address_of(1), two = address_of(2);
+    bool is_new;
+
+    (void)state;
+    hd_members_init(&members, 3);
+    assert_int_equal(hd_members_find(&members, 77, &one, &is_new), 0);
+    assert_true(is_new);
+    assert_int_equal(hd_members_find(&members, 77, &two, &is_new), 0); /* another address, the same member */
+    assert_false(is_new);
+    assert_int_equal(hd_members_find(&members, 78, &one, &is_new), 1); /* two on one host */
+    assert_true(is_new);
+    assert_int_equal(hd_members_find(&members, 0, &one, &is_new), 2); /* one that has no id */
+    assert_int_equal(hd_members_find(&members, 0, &one, &is_new), 2);
+    assert_false(is_new);
+    hd_members_release(&members);
+}
+
+static void there_is_a_limit_to_members(void **state)
+{
+    const struct herald_address address = address_of(1);
+    struct hd_members members;
+    bool is_new;
+
+    (void)state;
+    hd_members_init(&members, 4);
+    for (uint64_t id = 1; id <= 3000; id++)
+        assert_int_equal(hd_members_find(&members, id, &address, &is_new), (int)id - 1);
+    for (uint64_t id = 1; id <= 3000; id++)
+        assert_int_equal(hd_members_find(&members, id, &address, &is_new), (int)id - 1);
+    assert_int_equal(members.present, 3000);
+    members.count = HERALD_PING_MEMBERS_MAX; /* as if */
+    members.capacity = HERALD_PING_MEMBERS_MAX + 1;
+    assert_true(hd_members_find(&members, 5000, &address, &is_new) < 0);
+    members.count = 3000;
+    hd_members_release(&members);
+}
+
+static struct hd_mpp_told counts(uint32_t heard, uint32_t unicast, uint32_t multicast, uint32_t duplicates)
+{
+    return (struct hd_mpp_told){ .id = 9,
+                                 .heard_multicast = heard,
+                                 .answered_unicast = unicast,
+                                 .answered_multicast = multicast,
+                                 .duplicates = duplicates };
+}
+
+/* The member counts what it hears and says; the asker what it gets: so each direction has its own loss. */
+static void the_directions_of_loss_are_told_apart(void **state)
+{
+    const struct herald_address address = address_of(1);
+    struct herald_ping_member facts;
+    struct hd_members members;
+    struct hd_member *member;
+    struct hd_mpp_told told;
+    bool is_new;
+
+    (void)state;
+    hd_members_init(&members, 5);
+    assert_int_equal(hd_members_find(&members, 9, &address, &is_new), 0);
+    member = members.list[0];
+    hd_member_facts(member, &facts);
+    assert_int_equal(facts.requests_lost, -1);
+    assert_int_equal(facts.answers_lost_unicast, -1);
+
+    told = counts(5, 5, 2, 0); /* it has answered this asker before, as in an earlier life */
+    hd_member_told(member, 10, &told, true);
+    member->got_unicast = member->got_multicast = 1;
+    hd_member_facts(member, &facts);
+    assert_int_equal(facts.requests_lost, 0);
+    assert_int_equal(facts.answers_lost_unicast, 0);
+    assert_int_equal(facts.answers_lost_multicast, 0);
+
+    told = counts(11, 11, 8, 2); /* of the ten requests since, six have come */
+    hd_member_told(member, 20, &told, true);
+    member->got_unicast = 4;   /* seven were sent */
+    member->got_multicast = 7; /* seven were sent */
+    hd_member_facts(member, &facts);
+    assert_int_equal(facts.requests_lost, 4);
+    assert_int_equal(facts.answers_lost_unicast, 3);
+    assert_int_equal(facts.answers_lost_multicast, 0);
+    assert_int_equal(facts.request_duplicates, 2);
+    assert_int_equal(facts.answers_withheld, 0);
+
+    told = counts(15, 12, 8, 2); /* four more came, one was answered */
+    hd_member_told(member, 24, &told, true);
+    hd_member_facts(member, &facts);
+    assert_int_equal(facts.requests_lost, 4);
+    assert_int_equal(facts.answers_withheld, 3);
+
+    told = counts(10, 10, 7, 2); /* one that was overtaken changes nothing */
+    hd_member_told(member, 19, &told, true);
+    hd_member_facts(member, &facts);
+    assert_int_equal(facts.requests_lost, 4);
+
+    told = counts(1, 1, 1, 0); /* it has forgotten us: counted anew */
+    hd_member_told(member, 25, &told, true);
+    member->got_unicast = member->got_multicast = 1;
+    hd_member_facts(member, &facts);
+    assert_int_equal(facts.requests_lost, 0);
+    assert_int_equal(facts.answers_lost_unicast, 0);
+    hd_members_release(&members);
+}
+
+static void slots_are_used_again(void **state)
+{
+    struct hd_member member = { 0 };
+    struct hd_slot *slot = hd_member_slot(&member, 3);
+
+    (void)state;
+    assert_int_equal(slot->unicast_ns, -1);
+    slot->unicast_ns = 5;
+    assert_ptr_equal(hd_member_slot(&member, 3), slot);
+    assert_int_equal(slot->unicast_ns, 5);
+    assert_ptr_equal(hd_member_slot(&member, 3 + HD_SLOTS), slot);
+    assert_int_equal(slot->unicast_ns, -1);
+    assert_int_equal(slot->sequence, 3 + HD_SLOTS);
+}
+
+/* ---- askers ---------------------------------------------------------------------------------- */
+
+static void a_limit_allows_a_burst_and_then_its_rate(void **state)
+{
+    const struct hd_limit limit = { SECOND / 50, 100 };
+    struct hd_bucket bucket = { 0 };
+    uint64_t now_ns = 1000 * SECOND;
+    int allowed = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        allowed += hd_bucket_take(&bucket, &limit, now_ns);
+    assert_int_equal(allowed, 100);
+    for (int i = 0; i < 1000; i++)
+        allowed += hd_bucket_take(&bucket, &limit, now_ns + SECOND);
+    assert_int_equal(allowed, 150);
+    for (int i = 0; i < 1000; i++)
+        allowed += hd_bucket_take(&bucket, &limit, now_ns + 100 * SECOND);
+    assert_int_equal(allowed, 250);
+}
+
+static struct hd_askers *new_askers(void)
+{
+    struct hd_askers *askers = calloc(1, sizeof(*askers));
+
+    assert_non_null(askers);
+    askers->seed = 6;
+    return askers;
+}
+
+static void clients_have_sessions_of_their_own(void **state)
+{
+    struct hd_askers *askers = new_askers();
+    const struct herald_peer peer = { .address = address_of(1), .port = 7 };
+    const struct herald_peer other = { .address = address_of(1), .port = 8 };
+    const struct hd_mpp_span id = { (const uint8_t *)"id", 2 };
+    uint8_t session[HD_SESSION_BYTES];
+    struct hd_asker *client;
+    bool is_new;
+
+    (void)state;
+    client = hd_askers_client(askers, &peer, id, 1, &is_new);
+    assert_true(is_new);
+    memcpy(session, client->session, sizeof(session));
+    client = hd_askers_client(askers, &other, id, 2, &is_new);
+    assert_true(is_new);
+    assert_memory_not_equal(client->session, session, sizeof(session));
+    client = hd_askers_client(askers, &peer, id, 3, &is_new);
+    assert_false(is_new);
+    assert_memory_equal(client->session, session, sizeof(session));
+    free(askers);
+}
+
+/* The limit is an address's, whatever port it asks from; and forged addresses cannot push out who asks now. */
+static void a_flood_of_addresses_takes_bounded_room(void **state)
+{
+    const struct hd_limit limit = { SECOND / 50, 100 };
+    struct hd_askers *askers = new_askers();
+    const struct herald_address honest = address_of(1);
+    int allowed = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 100000; i++) {
+        const struct herald_address forged = address_of(i + 10);
+        uint64_t now_ns = 1000 * SECOND + i * 1000;
+
+        (void)hd_askers_address(askers, &forged, now_ns);
+        if (i % 100 == 0)
+            allowed += hd_bucket_take(&hd_askers_address(askers, &honest, now_ns)->answers, &limit, now_ns);
+    }
+    assert_in_range(allowed, 100, 110); /* it is remembered: 100 ms are worth five more */
+    free(askers);
+}
+
+static void requests_that_came_before_are_known(void **state)
+{
+    static const struct {
+        uint32_t sequence;
+        bool is_new;
+    } rows[] = {
+        { 5, true },   { 5, false },  { 7, true },  { 6, true },   { 6, false },         { 5, false },
+        { 100, true }, { 30, false }, { 99, true }, { 99, false }, { UINT32_MAX, true }, { 100, false },
+    };
+    struct hd_asker asker = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(hd_asker_note(&asker, rows[i].sequence), rows[i].is_new);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(percentiles_are_of_the_nearest_rank),
+        cmocka_unit_test(a_sample_of_many_is_fair),
+        cmocka_unit_test(members_are_found_again),
+        cmocka_unit_test(there_is_a_limit_to_members),
+        cmocka_unit_test(the_directions_of_loss_are_told_apart),
+        cmocka_unit_test(slots_are_used_again),
+        cmocka_unit_test(a_limit_allows_a_burst_and_then_its_rate),
+        cmocka_unit_test(clients_have_sessions_of_their_own),
+        cmocka_unit_test(a_flood_of_addresses_takes_bounded_room),
+        cmocka_unit_test(requests_that_came_before_are_known),
+    };
+
+    return cmocka_run_group_tests_name("ping_parts", tests, NULL, NULL);
+}
