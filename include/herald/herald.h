@@ -4,8 +4,10 @@
 #define HERALD_HERALD_H
 
 #include <herald/ask.h>
+#include <herald/bench.h>
 #include <herald/endpoint.h>
 #include <herald/error.h>
+#include <herald/histogram.h>
 #include <herald/interface.h>
 #include <herald/loss.h>
 #include <herald/norm.h>

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench_host.h"
+
+#include "random.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t hd_bench_realtime_ns(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_REALTIME, &time);
+    return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
+}
+
+uint64_t hd_bench_random_id(void)
+{
+    uint64_t id = 0;
+
+    if (getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id) || id == 0)
+        id = hd_random_hash(hd_bench_realtime_ns()) | 1;
+    return id;
+}
+
+uint64_t hd_bench_clock_id(void)
+{
+    char text[64];
+    uint64_t id = 0;
+    ssize_t length;
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return 0;
+    length = read(fd, text, sizeof(text));
+    close(fd);
+    for (ssize_t i = 0; i < length; i++)
+        id = hd_random_hash(id + (uint8_t)text[i] + 1);
+    return id;
+}

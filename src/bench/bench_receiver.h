@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* A bench receiver from inside: bench_receiver.c counts, bench_reports.c talks to the senders. */
+#ifndef BENCH_RECEIVER_H
+#define BENCH_RECEIVER_H
+
+#include "batch.h" /* of src/io */
+#include "bench_host.h"
+#include "flow.h"
+#include "random.h"
+#include "talk.h"
+
+#include <herald/bench.h>
+
+enum { HD_BENCH_STREAMS_MAX = 64 };
+
+enum hd_bench_place_state {
+    HD_PLACE_FREE,
+    HD_PLACE_RUNNING,  /* datagrams come */
+    HD_PLACE_SETTLING, /* the end is known; stragglers may come until settled_ns */
+    HD_PLACE_LAST,     /* the last report is to be sent until it is acknowledged */
+    HD_PLACE_OVER,     /* nothing to be done; it is kept for senders that ask again, until it is needed */
+};
+
+/* A place for a stream, and for what is to be told about it. */
+struct hd_bench_place {
+    enum hd_bench_place_state state;
+    struct hd_flow stream;
+    uint64_t seen_ns;      /* monotonic: the last arrival */
+    uint64_t settled_ns;   /* monotonic */
+    uint64_t report_ns;    /* monotonic: when the next report is due */
+    uint64_t credit_bytes; /* what came from the source, less what was sent to it */
+    uint32_t report_number;
+    uint32_t tries; /* of the last report */
+    bool failure_told;
+    struct herald_bench_figures final; /* from LAST on */
+};
+
+struct hd_bench_queued {
+    struct herald_bench_receiver_event event;
+    char interface[HERALD_INTERFACE_NAME_BYTES];
+};
+
+struct herald_bench_receiver {
+    herald_receiver *receiver;
+    herald_loss *loss;
+    int epoll_fd;
+    int report_fds[2]; /* IPv4, IPv6; -1: not needed */
+    struct hd_batch *batch;
+    struct hd_random random;
+    uint64_t receiver_id;
+    uint64_t clock_id;
+    uint64_t idle_ns;
+    uint64_t opened_ns;    /* monotonic */
+    uint64_t restarted_ns; /* monotonic: when the counters of causes were noted */
+    uint64_t settled_lost; /* of streams that have ended since then */
+    bool silent;
+    bool refusal_told;
+    char host[HERALD_BENCH_HOST_BYTES];
+
+    struct hd_bench_place places[HD_BENCH_STREAMS_MAX];
+    struct hd_bench_place *latest; /* which the last datagram was of; NULL */
+    uint64_t stream_count;         /* so far */
+    struct hd_bench_queued *events;
+    size_t event_count, event_capacity;
+    char event_interface[HERALD_INTERFACE_NAME_BYTES];
+
+    struct herald_bench_receiver_stats stats;
+    uint64_t tokens; /* reports that may be sent now */
+    uint64_t tokens_ns;
+};
+
+static inline bool hd_bench_place_is_active(const struct hd_bench_place *place)
+{
+    return place->state == HD_PLACE_RUNNING || place->state == HD_PLACE_SETTLING;
+}
+
+/* Tells something about a stream; the caller may fill in more. @return NULL without memory. */
+struct herald_bench_receiver_event *hd_bench_tell(herald_bench_receiver *receiver,
+                                                  enum herald_bench_receiver_event_kind kind,
+                                                  const struct hd_bench_place *place);
+
+/* Figures with causes. *ret_loss is that of the whole receiver, all zero if nothing is lost. */
+void hd_bench_figures(herald_bench_receiver *receiver, const struct hd_bench_place *place,
+                      struct herald_bench_figures *ret_figures, struct herald_loss_report *ret_loss);
+
+/* The stream has ended: its figures are final from now on. */
+void hd_bench_conclude(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns);
+
+/* The sockets that reports are sent from, one for each family of the endpoints. @return 0; -errno. */
+int hd_bench_reports_open(herald_bench_receiver *receiver, const struct herald_receiver_config *config,
+                          struct herald_error *error);
+void hd_bench_reports_close(herald_bench_receiver *receiver);
+
+/* When the first report about a stream is due. */
+void hd_bench_reports_begin(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns);
+
+/* Takes what the senders ask. */
+void hd_bench_reports_take(herald_bench_receiver *receiver, uint64_t now_ns);
+
+/* Sends the report about a stream if it is due. */
+void hd_bench_reports_send(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns);
+
+#endif
