@@ -29,7 +29,9 @@
 
 #include <herald/endpoint.h>
 #include <herald/error.h>
+#include <herald/loss.h>
 #include <herald/norm.h>
+#include <herald/ping.h>
 #include <herald/socket.h>
 #include <herald/types.h>
 
@@ -276,6 +278,10 @@ struct herald_inbox_config {
     const char *host;      /**< what senders are told as this host's name; NULL: the system's */
     bool unicast_feedback; /**< answer senders by unicast; always so if the endpoint is source-specific */
     bool silent;           /**< never send anything */
+    bool no_ping;          /**< do not answer herald_ping; `silent` does not either */
+    /** What askers are told of this host: as in struct herald_responder_config. NULL: nothing. */
+    int (*examine)(void *userdata, const struct herald_responder_question *question, char *ret_text, size_t size_bytes);
+    void *examine_userdata;
 
     enum herald_inbox_kind kind;
     const char *directory; /**< DIRECTORY */
@@ -318,7 +324,8 @@ enum herald_inbox_event_kind {
     HERALD_INBOX_DONE,     /**< object: complete, and in its place */
     HERALD_INBOX_FAILED,   /**< object, error: it will not come, or not now */
     HERALD_INBOX_SKIPPED,  /**< object, error: not received, because of `clash` */
-    HERALD_INBOX_DELIVERY, /**< a sender's whole delivery has ended here: objects, failed_objects, object.sender_* */
+    HERALD_INBOX_DELIVERY, /**< a sender's whole delivery has ended here: objects, failed_objects, object.sender_*;
+                              error, if the sender goes on without this receiver: why (code -ECANCELED; otherwise 0) */
     HERALD_INBOX_GONE,     /**< object.sender_*: the sender said good-bye, or was not heard for long */
     HERALD_INBOX_NETWORK,  /**< network: interfaces came or went */
 };
@@ -382,6 +389,13 @@ struct herald_inbox_stats {
 
 /** Fills *ret_stats. */
 HERALD_API void herald_inbox_get_statistics(const herald_inbox *inbox, struct herald_inbox_stats *ret_stats);
+
+/**
+ * Where datagrams were lost since the inbox was opened, repaired or not: gaps in the senders' sequence against the
+ * kernel's counters.
+ * @return 0; a negative errno.
+ */
+HERALD_API HERALD_CHECKED int herald_inbox_get_loss(const herald_inbox *inbox, struct herald_loss_report *ret_report);
 
 #ifdef __cplusplus
 }

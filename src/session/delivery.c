@@ -34,27 +34,9 @@ enum {
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-static struct hd_delivery_note *add_note(herald_delivery *delivery)
-{
-    if (delivery->note_count == delivery->note_capacity) {
-        size_t capacity = delivery->note_capacity > 0 ? 2 * delivery->note_capacity : 64;
-        struct hd_delivery_note *notes;
-
-        if (capacity > HD_DELIVERY_EVENTS_MAX || (notes = calloc(capacity, sizeof(*notes))) == NULL)
-            return NULL;
-        for (size_t i = 0; i < delivery->note_count; i++)
-            notes[i] = delivery->notes[(delivery->note_first + i) % delivery->note_capacity];
-        free(delivery->notes);
-        delivery->notes = notes;
-        delivery->note_first = 0;
-        delivery->note_capacity = capacity;
-    }
-    return &delivery->notes[(delivery->note_first + delivery->note_count++) % delivery->note_capacity];
-}
-
 void hd_delivery_tell(herald_delivery *delivery, const struct herald_delivery_event *event)
 {
-    struct hd_delivery_note *note = add_note(delivery);
+    struct hd_delivery_note *note = hd_ring_add(&delivery->notes);
 
     if (note == NULL)
         return;
@@ -81,12 +63,10 @@ int herald_delivery_next_event(herald_delivery *delivery, struct herald_delivery
 {
     struct hd_delivery_note *current = &delivery->current;
 
-    if (delivery->note_count == 0)
-        return 0;
     free(current->path);
-    *current = delivery->notes[delivery->note_first];
-    delivery->note_first = (delivery->note_first + 1) % delivery->note_capacity;
-    delivery->note_count--;
+    current->path = NULL;
+    if (!hd_ring_take(&delivery->notes, current))
+        return 0;
     if (current->event.recipient != NULL)
         current->event.recipient = &current->recipient;
     current->event.path = current->path;
@@ -235,6 +215,7 @@ int herald_delivery_new(herald_delivery **ret_delivery, const struct herald_deli
         return herald_error_set(error, -ENOMEM, "out of memory");
     delivery->node.epoll_fd = -1;
     delivery->stream.fd = -1;
+    hd_ring_init(&delivery->notes, sizeof(struct hd_delivery_note), HD_DELIVERY_EVENTS_MAX);
     delivery->now_ns = herald_clock_ns();
     delivery->phase_ns = delivery->new_ns = delivery->now_ns;
     delivery->delivery_id = hd_random_number() | 1;
@@ -262,10 +243,10 @@ herald_delivery *herald_delivery_free(herald_delivery *delivery)
     hd_run_out_release(&delivery->run_out);
     hd_stream_feed_release(&delivery->stream);
     hd_node_release(&delivery->node);
-    for (size_t i = 0; i < delivery->note_count; i++)
-        free(delivery->notes[(delivery->note_first + i) % delivery->note_capacity].path);
-    free(delivery->notes);
-    free(delivery->current.path);
+    do
+        free(delivery->current.path);
+    while (hd_ring_take(&delivery->notes, &delivery->current));
+    hd_ring_release(&delivery->notes);
     free(delivery->people);
     free(delivery->again);
     free(delivery->void_entries);

@@ -8,6 +8,7 @@
 #define SESSION_DELIVERY_H
 
 #include "node.h"
+#include "ring.h"
 #include "source.h"
 #include "tree.h"
 
@@ -50,6 +51,7 @@ struct hd_recipient {
     unsigned messages;
     uint64_t joined_bytes;    /* of a stream: what was written when it came */
     uint64_t since_ns;        /* when it became known */
+    uint64_t asked_ns;        /* when it was first asked something since it was last heard; 0: it was not */
     uint64_t progress_ns;     /* when it had more than before */
     uint64_t missing_same_ns; /* since when it has reported the same things missing */
     uint32_t missing_count;
@@ -125,6 +127,7 @@ struct herald_delivery {
 
     bool request_active, acks_active;
     enum hd_request_kind request_kind; /* of the last one */
+    uint64_t request_ns;               /* when it was asked */
     bool has_asked_silent;             /* that everything is out, when nobody answers */
     bool has_ended;                    /* the transport has said good-bye */
     uint64_t acks_ns;                  /* when the watermark may be set again */
@@ -135,8 +138,7 @@ struct herald_delivery {
     bool someone_new; /* since the last question */
     uint64_t new_ns;  /* when the last recipient became known */
 
-    struct hd_delivery_note *notes; /* events that were not taken yet, a ring */
-    size_t note_first, note_count, note_capacity;
+    struct hd_ring notes;            /* struct hd_delivery_note: events that were not taken yet */
     struct hd_delivery_note current; /* what the last event that was taken points to */
     uint64_t now_ns;
 };

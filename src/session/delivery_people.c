@@ -190,6 +190,7 @@ bool hd_people_on_packet(herald_delivery *delivery, const struct herald_peer *fr
         return false;
     recipient->facts.address = *from;
     recipient->facts.heard_ns = delivery->now_ns;
+    recipient->asked_ns = 0;
     if (recipient->facts.state == HERALD_RECIPIENT_VANISHED && delivery->phase < HERALD_DELIVERY_ENDING) {
         recipient->progress_ns = delivery->now_ns;
         hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_RECEIVING); /* it is back */
@@ -404,6 +405,14 @@ static uint64_t patience_ns(const herald_delivery *delivery)
                                                                            : ANSWER_GRTTS * statistics.grtt_ns;
 }
 
+/* A herald says something when it is asked, and only then need it. Others are known by what they say unasked. */
+static bool is_silent(const herald_delivery *delivery, const struct hd_recipient *recipient)
+{
+    uint64_t since_ns = recipient->facts.is_herald ? recipient->asked_ns : recipient->facts.heard_ns;
+
+    return since_ns != 0 && delivery->now_ns - since_ns > patience_ns(delivery);
+}
+
 static void tick_one(herald_delivery *delivery, struct hd_recipient *recipient)
 {
     const struct herald_delivery_config *config = &delivery->config;
@@ -412,10 +421,12 @@ static void tick_one(herald_delivery *delivery, struct hd_recipient *recipient)
     if (recipient->facts.node_id == 0 || hd_recipient_is_final(recipient))
         return;
     if (recipient->facts.state == HERALD_RECIPIENT_EXPECTED && delivery->phase == HERALD_DELIVERY_ROLL_CALL)
-        recipient->facts.heard_ns = now_ns;       /* nothing is sent that it could say something to */
-    if (delivery->is_failing || delivery->is_cut) /* it is us whom nobody hears */
+        recipient->facts.heard_ns = now_ns;         /* nothing is sent that it could say something to */
+    if (delivery->is_failing || delivery->is_cut) { /* it is us whom nobody hears */
         recipient->facts.heard_ns = recipient->progress_ns = now_ns;
-    if (now_ns - recipient->facts.heard_ns > patience_ns(delivery)) {
+        recipient->asked_ns = 0;
+    }
+    if (is_silent(delivery, recipient)) {
         tick_silent(delivery, recipient);
     } else if (config->laggard_drop_ns != 0 && delivery->begin_ns != 0 && recipient->facts.is_herald &&
                now_ns - recipient->progress_ns > config->laggard_drop_ns) {

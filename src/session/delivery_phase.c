@@ -5,10 +5,12 @@
 #include "delivery.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
     ASK_NODES_MAX = 128, /* in one question: the next one asks the others */
+    QUESTION_GRTTS = 8,  /* a question is asked for so long, if that is more than QUESTION_NS */
     GOOD_BYES = 2,       /* of the transport's EOT, which nobody acknowledges */
     STRANGER_GRTTS = 6,  /* for so long it is asked who a node is: three questions */
 };
@@ -18,6 +20,7 @@ enum {
 /* How long nobody new has come when the roll call counts as answered, and how long that may take at most. */
 #define QUIET_NS                MS(25)
 #define ROLL_CALL_MAX_NS        MS(60)
+#define QUESTION_NS             MS(300)
 #define STATUS_INTERVAL_NS      MS(250)
 #define RECEIPT_INTERVAL_MIN_NS MS(5)
 #define RECEIPT_INTERVAL_MAX_NS MS(500)
@@ -56,11 +59,34 @@ void hd_delivery_set_phase(herald_delivery *delivery, enum herald_delivery_phase
 
 /* ---- questions ------------------------------------------------------------------------------- */
 
+/* What the user of a receiver that is left behind is told. */
+static struct hd_text dismissal_reason(const herald_delivery *delivery, char text[HERALD_REASON_BYTES])
+{
+    uint64_t waited_ms = delivery->config.laggard_drop_ns / 1000000;
+    bool is_long = waited_ms >= 1000 && waited_ms % 1000 == 0;
+    int length = snprintf(text, HERALD_REASON_BYTES, "nothing new had arrived here for %llu %s",
+                          (unsigned long long)(is_long ? waited_ms / 1000 : waited_ms), is_long ? "s" : "ms");
+
+    return (struct hd_text){ text, (size_t)length };
+}
+
+/* From now on those who are asked have something to say. Without a list everybody is. */
+static void note_asked(herald_delivery *delivery, const uint32_t *nodes, uint32_t count)
+{
+    for (uint32_t i = 0; i < (nodes != NULL ? count : delivery->people_count); i++) {
+        struct hd_recipient *recipient = nodes != NULL ? hd_people_find(delivery, nodes[i]) : &delivery->people[i];
+
+        if (recipient != NULL && recipient->asked_ns == 0)
+            recipient->asked_ns = delivery->now_ns;
+    }
+}
+
 /* @return whether it is asked now; otherwise the last question is not answered yet. */
 static bool ask(herald_delivery *delivery, enum hd_request_kind kind, const uint32_t *nodes, uint32_t count)
 {
     bool is_known = delivery->stream.fd < 0 || delivery->stream.is_closed;
-    const struct hd_request request = {
+    char reason[HERALD_REASON_BYTES];
+    struct hd_request request = {
         .kind = kind,
         .delivery_id = delivery->delivery_id,
         .entries = kind == HD_REQUEST_RECEIPT || is_known ? hd_tree_count(delivery->tree) : 0,
@@ -68,9 +94,17 @@ static bool ask(herald_delivery *delivery, enum hd_request_kind kind, const uint
         .host = { delivery->host, strlen(delivery->host) },
     };
     uint8_t bytes[HD_MESSAGE_BYTES];
-    size_t room_bytes = delivery->norm_config.segment_bytes;
-    int size_bytes = hd_request_encode(&request, bytes, room_bytes < sizeof(bytes) ? room_bytes : sizeof(bytes));
+    size_t room_bytes = delivery->norm_config.segment_bytes < sizeof(bytes) ? delivery->norm_config.segment_bytes
+                                                                            : sizeof(bytes);
+    int size_bytes;
 
+    if (kind == HD_REQUEST_DISMISS)
+        request.reason = dismissal_reason(delivery, reason);
+    size_bytes = hd_request_encode(&request, bytes, room_bytes);
+    if (size_bytes == -EMSGSIZE) { /* segments that small are rare: the reason is the least */
+        request.reason.size_bytes = 0;
+        size_bytes = hd_request_encode(&request, bytes, room_bytes);
+    }
     if (delivery->request_active || size_bytes < 0)
         return false;
     if (herald_norm_sender_request(delivery->norm, HD_ACK_TYPE, ++delivery->request_id, nodes, count, bytes,
@@ -78,6 +112,8 @@ static bool ask(herald_delivery *delivery, enum hd_request_kind kind, const uint
         return false;
     delivery->request_active = true;
     delivery->request_kind = kind;
+    delivery->request_ns = delivery->now_ns;
+    note_asked(delivery, nodes, count);
     delivery->someone_new = false;
     return true;
 }
@@ -118,6 +154,26 @@ void hd_delivery_on_request_done(herald_delivery *delivery)
     delivery->ask_interval_ns *= 2;
     if (delivery->ask_interval_ns > RECEIPT_INTERVAL_MAX_NS)
         delivery->ask_interval_ns = RECEIPT_INTERVAL_MAX_NS;
+}
+
+/*
+ * The transport asks those who do not answer again and again, for seconds. The others, who have answered, may have more
+ * to say meanwhile: so everybody is asked anew before.
+ */
+static void end_old_question(herald_delivery *delivery)
+{
+    struct herald_norm_sender_statistics statistics;
+    uint64_t long_ns;
+
+    if (!delivery->request_active ||
+        (delivery->request_kind != HD_REQUEST_STATUS && delivery->request_kind != HD_REQUEST_RECEIPT))
+        return;
+    herald_norm_sender_get_statistics(delivery->norm, &statistics);
+    long_ns = QUESTION_GRTTS * statistics.grtt_ns > QUESTION_NS ? QUESTION_GRTTS * statistics.grtt_ns : QUESTION_NS;
+    if (delivery->now_ns - delivery->request_ns < long_ns || delivery->config.silent_receivers)
+        return;
+    herald_norm_sender_cancel_request(delivery->norm);
+    hd_delivery_on_request_done(delivery);
 }
 
 void hd_delivery_on_acks_done(herald_delivery *delivery, uint32_t missing_count)
@@ -319,6 +375,7 @@ void hd_delivery_step(herald_delivery *delivery)
         hd_delivery_fail(delivery, -EINTR, "it was stopped");
         return;
     }
+    end_old_question(delivery);
     dismiss(delivery);
     do {
         before = delivery->phase;

@@ -26,24 +26,6 @@ enum {
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-static struct hd_inbox_note *add_note(herald_inbox *inbox)
-{
-    if (inbox->note_count == inbox->note_capacity) {
-        size_t capacity = inbox->note_capacity > 0 ? 2 * inbox->note_capacity : 64;
-        struct hd_inbox_note *notes;
-
-        if (capacity > HD_INBOX_EVENTS_MAX || (notes = calloc(capacity, sizeof(*notes))) == NULL)
-            return NULL;
-        for (size_t i = 0; i < inbox->note_count; i++)
-            notes[i] = inbox->notes[(inbox->note_first + i) % inbox->note_capacity];
-        free(inbox->notes);
-        inbox->notes = notes;
-        inbox->note_first = 0;
-        inbox->note_capacity = capacity;
-    }
-    return &inbox->notes[(inbox->note_first + inbox->note_count++) % inbox->note_capacity];
-}
-
 static void release_note(struct hd_inbox_note *note)
 {
     free(note->name);
@@ -54,7 +36,7 @@ static void release_note(struct hd_inbox_note *note)
 
 void hd_inbox_tell(herald_inbox *inbox, const struct herald_inbox_event *event, struct hd_store *store)
 {
-    struct hd_inbox_note *note = add_note(inbox);
+    struct hd_inbox_note *note = hd_ring_add(&inbox->notes);
 
     if (note == NULL) {
         hd_store_free(store);
@@ -89,11 +71,8 @@ int herald_inbox_next_event(herald_inbox *inbox, struct herald_inbox_event *ret_
     struct hd_inbox_note *current = &inbox->current;
 
     release_note(current);
-    if (inbox->note_count == 0)
+    if (!hd_ring_take(&inbox->notes, current))
         return 0;
-    *current = inbox->notes[inbox->note_first];
-    inbox->note_first = (inbox->note_first + 1) % inbox->note_capacity;
-    inbox->note_count--;
     current->event.object.name = current->name;
     current->event.object.path = current->path;
     if (current->store != NULL)
@@ -207,13 +186,20 @@ static int open_sockets(herald_inbox *inbox, const struct herald_inbox_config *c
         .receive_buffer_bytes = config->receive_buffer_bytes > 0 ? config->receive_buffer_bytes : RECEIVE_BUFFER_BYTES,
         .keep_duplicates = true, /* the transport knows them by their numbers */
     };
+    const struct herald_responder_config responder = {
+        .host = inbox->host,
+        .examine = config->examine,
+        .examine_userdata = config->examine_userdata,
+    };
     int r = hd_node_init(&inbox->node, &config->endpoint, error);
 
     if (r < 0 || (r = hd_node_join(&inbox->node, &receiver, error)) < 0)
         return r;
+    if (!config->silent && !config->no_ping)
+        hd_node_answer_pings(&inbox->node, &responder);
     if (inbox->place != NULL && (r = hd_node_watch(&inbox->node, hd_place_fd(inbox->place), EPOLLIN)) < 0)
         return herald_error_set(error, r, "cannot wait for the disk: %s", strerror(-r));
-    return 0;
+    return herald_loss_new(&inbox->loss, &(struct herald_loss_config){ .receiver = inbox->node.receiver }, error);
 }
 
 int herald_inbox_new(herald_inbox **ret_inbox, const struct herald_inbox_config *config, struct herald_error *error)
@@ -228,6 +214,7 @@ int herald_inbox_new(herald_inbox **ret_inbox, const struct herald_inbox_config 
         return herald_error_set(error, -ENOMEM, "out of memory");
     inbox->node.epoll_fd = -1;
     inbox->now_ns = herald_clock_ns();
+    hd_ring_init(&inbox->notes, sizeof(struct hd_inbox_note), HD_INBOX_EVENTS_MAX);
     r = set_defaults(inbox, config);
     if (r < 0)
         herald_error_set(error, r, "out of memory");
@@ -253,11 +240,12 @@ herald_inbox *herald_inbox_free(herald_inbox *inbox)
     for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)
         hd_origin_release(&inbox->origins[i]);
     hd_place_free(inbox->place);
+    herald_loss_free(inbox->loss);
     hd_node_release(&inbox->node);
-    release_note(&inbox->current);
-    for (size_t i = 0; i < inbox->note_count; i++)
-        release_note(&inbox->notes[(inbox->note_first + i) % inbox->note_capacity]);
-    free(inbox->notes);
+    do
+        release_note(&inbox->current);
+    while (hd_ring_take(&inbox->notes, &inbox->current));
+    hd_ring_release(&inbox->notes);
     free(inbox->arrivals);
     free(inbox->accept);
     free(inbox->send_buffer);
@@ -561,6 +549,8 @@ int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_err
     tell_network(inbox);
     if (r == 0)
         r = hd_node_receive(&inbox->node, input, run_end, inbox);
+    if (r >= 0 && inbox->node.responder != NULL && herald_responder_process(inbox->node.responder, inbox->now_ns) < 0)
+        inbox->node.responder = herald_responder_free(inbox->node.responder);
     if (r < 0)
         return herald_error_set(error, r, "cannot receive: %s", strerror(-r));
     (void)herald_norm_receiver_handle_timeout(inbox->norm, inbox->now_ns);
@@ -591,6 +581,8 @@ uint64_t herald_inbox_deadline(const herald_inbox *inbox)
         return 0;
     if (sockets_ns < deadline_ns)
         deadline_ns = sockets_ns;
+    if (inbox->node.responder != NULL && herald_responder_deadline(inbox->node.responder) < deadline_ns)
+        deadline_ns = herald_responder_deadline(inbox->node.responder);
     for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)
         if (lost_ns(&inbox->origins[i]) < deadline_ns)
             deadline_ns = lost_ns(&inbox->origins[i]);
@@ -656,4 +648,12 @@ void herald_inbox_get_statistics(const herald_inbox *inbox, struct herald_inbox_
     herald_norm_receiver_get_statistics(inbox->norm, &stats.norm);
     herald_receiver_stats(inbox->node.receiver, &stats.sockets);
     *ret_stats = stats;
+}
+
+int herald_inbox_get_loss(const herald_inbox *inbox, struct herald_loss_report *ret_report)
+{
+    struct herald_norm_receiver_statistics statistics;
+
+    herald_norm_receiver_get_statistics(inbox->norm, &statistics);
+    return herald_loss_read(inbox->loss, statistics.lost_datagrams, ret_report);
 }

@@ -9,6 +9,7 @@
 
 #include "node.h"
 #include "place.h"
+#include "ring.h"
 #include "store.h"
 
 #include <herald/session.h>
@@ -111,7 +112,8 @@ struct hd_origin {
     bool has_begun; /* something of the delivery has come */
     bool is_ended;  /* DELIVERY was told */
     bool is_dismissed;
-    uint64_t receipt_ns; /* when it will have got a receipt with everything in it; 0: never */
+    char dismissal[HERALD_REASON_BYTES]; /* why, in the sender's words; "": by us, or it does not say */
+    uint64_t receipt_ns;                 /* when it will have got a receipt with everything in it; 0: never */
     struct hd_orphan_digest *orphans;
     uint32_t orphan_count;
 };
@@ -129,6 +131,7 @@ struct herald_inbox {
     char host[HERALD_HOST_NAME_BYTES];
     struct herald_address *accept;
     struct hd_node node;
+    herald_loss *loss; /* of the node's receiver */
     herald_norm_receiver *norm;
     struct hd_place *place; /* NULL: not to files */
     uint8_t *send_buffer;
@@ -149,8 +152,7 @@ struct herald_inbox {
     uint64_t next_cookie;
     struct hd_origin origins[HD_INBOX_SENDERS_MAX];
 
-    struct hd_inbox_note *notes; /* events that were not taken yet, a ring */
-    size_t note_first, note_count, note_capacity;
+    struct hd_ring notes; /* struct hd_inbox_note: events that were not taken yet */
     struct hd_inbox_note current;
     struct herald_inbox_stats stats;
     uint64_t now_ns;

@@ -366,6 +366,21 @@ static void note_sender(herald_inbox *inbox, struct hd_origin *origin, const str
     hd_inbox_tell(inbox, &event, NULL);
 }
 
+/* Senders of earlier versions give no reason. */
+static void note_dismissal(struct hd_origin *origin, const struct hd_text *reason)
+{
+    static const char no_reason[] = "it gives no reason";
+    size_t size_bytes = reason->size_bytes < sizeof(origin->dismissal) ? reason->size_bytes
+                                                                       : sizeof(origin->dismissal) - 1;
+
+    origin->is_dismissed = true;
+    memcpy(origin->dismissal, no_reason, sizeof(no_reason));
+    if (size_bytes > 0) {
+        memcpy(origin->dismissal, reason->at, size_bytes);
+        origin->dismissal[size_bytes] = '\0';
+    }
+}
+
 void hd_origin_on_request(herald_inbox *inbox, const struct herald_norm_receiver_event *event)
 {
     struct hd_origin *origin = hd_origin_get(inbox, event->sender_id);
@@ -389,7 +404,7 @@ void hd_origin_on_request(herald_inbox *inbox, const struct herald_norm_receiver
         return;
     }
     if (request.kind == HD_REQUEST_DISMISS)
-        origin->is_dismissed = true;
+        note_dismissal(origin, &request.reason);
     hd_origin_check_ended(inbox, origin);
     fill_answer(inbox, origin, request.kind == HD_REQUEST_RECEIPT, &content);
     if (answer(inbox, origin, &content, event->ack_id) && content.state != HD_STATE_RECEIVING)
@@ -411,6 +426,8 @@ static void tell_ended(herald_inbox *inbox, struct hd_origin *origin, enum heral
     if (origin->entries > origin->done_count + origin->failed_count + origin->withdrawn_count)
         event.failed_objects = origin->entries - origin->done_count - origin->withdrawn_count;
     memcpy(event.object.sender_host, origin->host, sizeof(origin->host));
+    if (origin->dismissal[0] != '\0' && kind == HERALD_INBOX_DELIVERY)
+        herald_error_set(&event.error, -ECANCELED, "the sender goes on without this host: %s", origin->dismissal);
     hd_inbox_tell(inbox, &event, NULL);
 }
 
@@ -450,8 +467,8 @@ void hd_origin_check_ended(herald_inbox *inbox, struct hd_origin *origin)
     if (inbox->config.once && !inbox->is_finishing) {
         inbox->is_finishing = true;
         inbox->finishing_ns = inbox->now_ns;
-        /* Gone without having finished: what is missing will not come. */
-        if (origin->is_gone && lacks_something(origin))
+        /* Gone without having finished, or without us: what is missing will not come. */
+        if ((origin->is_gone || origin->is_dismissed) && lacks_something(origin))
             inbox->stats.failed_objects += inbox->stats.failed_objects == 0;
     }
 }

@@ -40,6 +40,7 @@ int hd_node_init(struct hd_node *node, const struct herald_endpoint *endpoint, s
 void hd_node_release(struct hd_node *node)
 {
     node->receiver = herald_receiver_free(node->receiver);
+    node->responder = herald_responder_free(node->responder);
     for (size_t i = 0; i < node->exit_count; i++)
         herald_sender_free(node->exits[i].sender);
     node->exit_count = 0;
@@ -72,6 +73,13 @@ int hd_node_join(struct hd_node *node, const struct herald_receiver_config *conf
         return r;
     r = hd_node_watch(node, herald_receiver_fd(node->receiver), EPOLLIN);
     return r < 0 ? herald_error_set(error, r, "cannot wait for sockets: %s", strerror(-r)) : 0;
+}
+
+void hd_node_answer_pings(struct hd_node *node, const struct herald_responder_config *config)
+{
+    if (herald_responder_new(&node->responder, config, NULL) == 0 &&
+        hd_node_watch(node, herald_responder_fd(node->responder), EPOLLIN) < 0)
+        node->responder = herald_responder_free(node->responder);
 }
 
 void hd_node_wait(struct hd_node *node, uint64_t deadline_ns)
@@ -273,7 +281,8 @@ int hd_node_receive(struct hd_node *node, hd_node_input *input, hd_node_run_end 
         if (n == 0)
             return more;
         for (int i = 0; i < n; i++)
-            input_run(&runs[i], false, input, run_end, user);
+            if (node->responder == NULL || !herald_responder_take(node->responder, &runs[i], herald_clock_ns()))
+                input_run(&runs[i], false, input, run_end, user);
     }
     return 1;
 }

@@ -9,6 +9,7 @@
 #include "sender.h" /* of src/io: gathered runs, unicast */
 
 #include <herald/norm.h>
+#include <herald/ping.h>
 #include <herald/socket.h>
 
 enum {
@@ -25,7 +26,8 @@ struct hd_exit {
 
 struct hd_node {
     struct herald_endpoint endpoint;
-    herald_receiver *receiver; /* NULL: feedback comes by unicast only */
+    herald_receiver *receiver;   /* NULL: feedback comes by unicast only */
+    herald_responder *responder; /* answers pings to the group; NULL: nobody does */
     struct hd_exit exits[HD_EXITS_MAX];
     size_t exit_count;
     int epoll_fd;
@@ -51,6 +53,9 @@ void hd_node_unwatch(struct hd_node *node, int fd);
 /* Joins; see herald_receiver_config. */
 HERALD_CHECKED int hd_node_join(struct hd_node *node, const struct herald_receiver_config *config,
                                 struct herald_error *error);
+
+/* Answers pings from here on. Without the means it goes on without. */
+void hd_node_answer_pings(struct hd_node *node, const struct herald_responder_config *config);
 
 /* Blocks until something comes or the deadline has come; 0 does not wait. */
 void hd_node_wait(struct hd_node *node, uint64_t deadline_ns);

@@ -339,8 +339,7 @@ void hd_store_set_sparse(struct hd_store *store)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* A limit that is exceeded raises SIGXFSZ, which ends a process: we must not get there. */
-static bool exceeds_limit(uint64_t size_bytes)
+bool hd_store_file_exceeds_limit(uint64_t size_bytes)
 {
     struct rlimit limit;
 
@@ -436,7 +435,7 @@ static int open_file(struct hd_store_file *file, const struct hd_store_facts *fa
     char text[HD_SIZE_TEXT_BYTES];
     int r;
 
-    if (exceeds_limit(size_bytes))
+    if (hd_store_file_exceeds_limit(size_bytes))
         return herald_error_set(error, -EFBIG, "a file of %s exceeds the limit of a file's size (ulimit -f)",
                                 hd_size_text(text, size_bytes));
     if ((r = hd_place_open_partial(file->place, false, error)) < 0)

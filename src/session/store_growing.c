@@ -120,6 +120,9 @@ static int64_t append_to_file(struct hd_store_file *file, const uint8_t *bytes, 
 {
     ssize_t n;
 
+    /* Up to the limit the kernel writes what fits, without a signal. */
+    if (size_bytes > 0 && hd_store_file_exceeds_limit(file->common.received_bytes + 1))
+        return -EFBIG;
     do
         n = pwrite(file->partial.fd, bytes, size_bytes, (off_t)file->common.received_bytes);
     while (n < 0 && errno == EINTR);
@@ -148,14 +151,16 @@ static int64_t append_to_memory(struct store_growing *growing, const uint8_t *by
     return (int64_t)size_bytes;
 }
 
-static int64_t explain(struct herald_error *error, int code)
+static int64_t explain(struct herald_error *error, int code, bool is_memory)
 {
     if (code == -ENOSPC || code == -EDQUOT)
         return herald_error_set(error, code, "disk full");
     if (code == -EPIPE || code == -ECONNRESET)
         return herald_error_set(error, code, "cannot write the output: its reader is gone");
-    if (code == -EFBIG)
+    if (code == -EFBIG && is_memory)
         return herald_error_set(error, code, "it is larger than what can be kept here");
+    if (code == -EFBIG)
+        return herald_error_set(error, code, "it exceeds the limit of a file's size (ulimit -f)");
     return herald_error_set(error, code, "cannot write it: %s", strerror(-code));
 }
 
@@ -173,7 +178,7 @@ int64_t hd_store_append(struct hd_store *store, const uint8_t *bytes, size_t siz
     else
         n = append_to_memory(growing, bytes, size_bytes);
     if (n < 0)
-        return explain(error, (int)n);
+        return explain(error, (int)n, file == NULL && growing->fd < 0);
     store->received_bytes += (uint64_t)n;
     return n;
 }

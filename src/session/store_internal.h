@@ -137,6 +137,10 @@ HERALD_CHECKED int hd_store_file_reserve(struct hd_store_file *file, struct hera
    written. */
 void hd_store_file_clear_rest(struct hd_store_file *file);
 
+/* Whether a file may not be so large (ulimit -f). Writing beyond raises SIGXFSZ, which ends a process: we must not get
+   there. */
+bool hd_store_file_exceeds_limit(uint64_t size_bytes);
+
 /* The file lies in its place: only the journal is deleted, and the store freed. */
 void hd_store_file_arrived(struct hd_store_file *file);
 

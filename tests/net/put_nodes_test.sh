@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Receivers that herald put expects by their node id: nothing tells beforehand whether they are herald.
+# Receivers that herald put expects by their node id: nothing tells beforehand whether they are herald. And who is gone,
+# and who only was not asked.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -26,5 +27,28 @@ is 'get ends well, too, when it was expected by its node id' $status 0
 run absent A herald put $EP "$T/file.bin" --expect-hosts "$T/hosts" --give-up 300ms
 is 'a node id that is not here: status 1' $status 1
 like 'a node id that is not here is named' absent.err '; missing: node:7$'
+
+# A question is asked again and again as long as one of those that it names does not answer: for seconds, as round
+# trips are taken to be long beyond the LAN. The others are not asked meanwhile, and need not say anything.
+switch_add far
+for host in C D E; do
+    host_add $host far
+    group_route_add $host
+    mkdir -p "$T/$host"
+done
+head -c 12000000 /dev/urandom >"$T/file.bin"
+for host in D E; do
+    start $host $host herald get $EP -d "$T/$host" --once
+    wait_line $host.err '^getting from '
+done
+start put C herald put $EP "$T/file.bin" --expect 2 --ttl 2 --rate 20mbit --give-up 1s
+wait_until "find '$T/E' -type f | grep -q ."
+kill -KILL "${pid_of[E]}"
+finish E
+finish put
+is 'a receiver is killed: status 1' $status 1
+like 'a receiver is killed: the other has everything' put.out '^[^ ]+ +10\.0\.0\.4 .* verified$'
+finish D
+is 'a receiver is killed: the other ends well' $status 0
 
 done_testing

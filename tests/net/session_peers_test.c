@@ -533,6 +533,7 @@ struct slacker {
     herald_sender *sender;
     struct party *anna;
     unsigned dismissals;
+    char reason[HERALD_REASON_BYTES]; /* of the last */
 };
 
 static void open_slacker(struct slacker *slacker, struct party *anna)
@@ -564,7 +565,11 @@ static void answer(struct slacker *slacker, const struct herald_norm_receiver_ev
     if (event->type != HERALD_NORM_RECEIVER_REQUEST ||
         hd_request_decode(event->content, event->content_bytes, &request) < 0)
         return;
-    slacker->dismissals += request.kind == HD_REQUEST_DISMISS;
+    if (request.kind == HD_REQUEST_DISMISS) {
+        slacker->dismissals++;
+        (void)snprintf(slacker->reason, sizeof(slacker->reason), "%.*s", (int)request.reason.size_bytes,
+                       request.reason.size_bytes > 0 ? request.reason.at : "");
+    }
     said.kind = request.kind == HD_REQUEST_ROLL_CALL ? HD_ANSWER_HERE : HD_ANSWER_STATUS;
     said.delivery_id = request.delivery_id;
     length = hd_answer_encode(&said, bytes, sizeof(bytes));
@@ -630,6 +635,8 @@ static void who_gets_nowhere_is_left_behind_and_told_so(void **state)
     assert_int_equal(recipient_of(&anna, 0).state, HERALD_RECIPIENT_BEHIND);
     assert_string_equal(recipient_of(&anna, 0).host, "sloth");
     assert_true(herald_clock_ns() - begin_ns < 10000 * MS);
+    assert_true(slacker.dismissals > 0);
+    assert_string_equal(slacker.reason, "nothing new had arrived here for 500 ms");
     close_slacker(&slacker);
     close_party(&anna);
 }
