@@ -411,6 +411,18 @@ const struct sim_scenario sim_scenarios[] = {
       .odd_down = { .rate_bytes_per_s = SIM_MBIT(5), .queue_bytes = 64000 },
       .down = { .rate_bytes_per_s = SIM_MBIT(100), .queue_bytes = 256000 },
       .complete_within_ns = SIM_SEC(30) },
+    { .name = "window",
+      .about = "a sender without a rate, receivers behind 100 Mbit/s, one behind 20: hardly anything overflows",
+      .receivers = 4,
+      .odd = 1,
+      .rate_bytes_per_s = HERALD_NORM_RATE_MAX_BYTES_PER_S,
+      .window_bytes_max = SIM_MB(4),
+      .object_bytes = SIM_MB(20),
+      .acks = true,
+      .odd_down = { .delay_ns = SIM_US(100), .rate_bytes_per_s = SIM_MBIT(20), .queue_bytes = SIM_MB(1) },
+      .down = { .delay_ns = SIM_US(100), .rate_bytes_per_s = SIM_MBIT(100), .queue_bytes = SIM_MB(1) },
+      .redundancy_max = 125,
+      .complete_within_ns = SIM_SEC(20) },
     { .name = NULL },
 };
 

@@ -275,6 +275,7 @@ static void configure(const struct sim_sender *sender, struct herald_norm_sender
     ret_config->proactive_parity = scenario->proactive_parity;
     ret_config->rate_mode = scenario->rate_mode;
     ret_config->rate_bytes_per_s = scenario->rate_bytes_per_s;
+    ret_config->window_bytes_max = scenario->window_bytes_max;
     ret_config->grtt_initial_ns = scenario->grtt_initial_ns;
     ret_config->group_size = scenario->group_size;
     ret_config->unicast_feedback = scenario->unicast;

@@ -12,8 +12,8 @@ enum {
     GROWTH_PART = 16, /* of what was taken, once it was too much */
 };
 
-/* A process that has to wait for its turn on a busy host answers late. */
-#define SILENCE_NS UINT64_C(200000000)
+/* A process that has to wait for its turn on a busy host answers late; and who is overrun misses probes, too. */
+#define SILENCE_NS UINT64_C(1000000000)
 
 void hd_cc_flow_init(struct hd_cc_sender *cc, uint32_t window_bytes_max)
 {
@@ -35,12 +35,23 @@ static bool is_waited_for(const struct hd_cc_peer *peer, uint64_t now_ns)
     return peer->has_taken && now_ns < peer->heard_ns + SILENCE_NS;
 }
 
+/* Nobody has said anything yet: the first probe is still to be answered, if somebody is there. */
+static uint64_t first_answer_until_ns(struct hd_cc_sender *cc, uint64_t now_ns)
+{
+    if (cc->flow.begun_ns == 0)
+        cc->flow.begun_ns = now_ns;
+    if (cc->is_heard || cc->sent_bytes < cc->flow.window_bytes || now_ns >= cc->flow.begun_ns + SILENCE_NS)
+        return 0;
+    return cc->flow.begun_ns + SILENCE_NS;
+}
+
 bool hd_cc_flow_is_open(struct hd_cc_sender *cc, uint64_t now_ns, uint64_t *ret_until_ns)
 {
-    uint64_t until_ns = 0;
+    uint64_t until_ns;
 
     if (cc->flow.window_bytes_max == 0)
         return true;
+    until_ns = first_answer_until_ns(cc, now_ns);
     for (uint32_t i = 0; i < cc->peers_count; i++) {
         const struct hd_cc_peer *peer = &cc->peers[i];
 

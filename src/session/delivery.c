@@ -138,7 +138,8 @@ static void set_rate(struct herald_norm_sender_config *norm, const struct herald
     if (config->rate_mode == HERALD_NORM_RATE_FIXED && config->rate_bytes_per_s == 0)
         norm->rate_mode = HERALD_NORM_RATE_AUTO;
     /* Without a rate nothing but the receivers keeps this host from overflowing their buffers. */
-    if (norm->rate_mode == HERALD_NORM_RATE_FIXED && config->rate_bytes_per_s == HERALD_NORM_RATE_MAX_BYTES_PER_S)
+    if (norm->rate_mode == HERALD_NORM_RATE_FIXED && config->rate_bytes_per_s == HERALD_NORM_RATE_MAX_BYTES_PER_S &&
+        !config->silent_receivers)
         norm->window_bytes_max = WINDOW_BYTES_MAX;
     norm->rate_bytes_per_s = config->rate_bytes_per_s > 0 ? config->rate_bytes_per_s : start;
     if (config->rate_max_bytes_per_s > 0)

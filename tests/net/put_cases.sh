@@ -362,7 +362,7 @@ case_attack() { # BYTES RATE PACKETS ATTACK...
     attacked_tree "$bytes"
     start_attacker "10.0.0.$hosts" "$packets" "$@"
     fire_gets --once
-    fire_put put --expect ${#receivers[@]} --rate "$rate" --give-up "${GIVE_UP:-2s}" --laggard drop:3s "$T/src/tree"
+    fire_put put --expect ${#receivers[@]} --rate "$rate" --give-up "${GIVE_UP:-2s}" --laggard "drop:${LAGGARD:-3s}" "$T/src/tree"
     is "$what: the sender ends as it should" "$((status <= 1))" 1
     is "$what: all honest receivers gave their receipts" \
         "$(value put 'sorted(set(e["host"] for e in of("receipt") if e["complete"] and e["host"][0] == "R"))')" \

@@ -93,13 +93,21 @@ static void without_a_window_nothing_is_held(void **state)
     assert_false(hd_cc_flow_wants_probe(&cc));
 }
 
-static void without_an_answer_nothing_is_held(void **state)
+static void the_first_answer_is_waited_for_with_a_window_sent(void **state)
 {
+    uint64_t until_ns = 0;
+
     (void)state;
     begin(WINDOW_MAX);
     probe();
-    send_datagrams(100000);
     assert_true(is_open(start_ns));
+    send_datagrams(WINDOW_START / DATAGRAM);
+    assert_true(is_open(start_ns));
+    send_datagrams(1);
+    assert_false(hd_cc_flow_is_open(&cc, start_ns + 10 * MS, &until_ns));
+    assert_true(is_open(until_ns)); /* nobody is there, or nobody answers */
+    send_datagrams(100000);
+    assert_true(is_open(until_ns));
     assert_false(hd_cc_flow_wants_probe(&cc)); /* nobody would answer at once */
 }
 
@@ -317,7 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_window_nothing_is_held),
-        cmocka_unit_test(without_an_answer_nothing_is_held),
+        cmocka_unit_test(the_first_answer_is_waited_for_with_a_window_sent),
         cmocka_unit_test(the_slowest_receiver_holds_the_sender),
         cmocka_unit_test(a_silent_receiver_does_not_hold_it_for_long),
         cmocka_unit_test(who_does_not_tell_what_came_is_not_waited_for),
