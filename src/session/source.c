@@ -180,8 +180,8 @@ static int open_parent(const char *path, const char *below, const char **ret_las
 static int open_path(const char *path, const char *below)
 {
     int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    const char *last;
-    int parent;
+    const char *last = NULL;
+    int parent = -1;
     int fd;
 
     if (below == NULL) {
@@ -191,6 +191,7 @@ static int open_path(const char *path, const char *below)
     fd = open_parent(path, below, &last, &parent);
     if (fd < 0)
         return fd;
+    assert(last != NULL);
     fd = openat(parent, last, flags | O_NOFOLLOW);
     if (fd < 0)
         fd = -errno;
@@ -221,7 +222,7 @@ int hd_source_open(struct hd_source **ret_source, const struct hd_entry *entry, 
                    struct herald_error *error)
 {
     struct hd_source *source = calloc(1, sizeof(*source));
-    struct hd_partition partition;
+    struct hd_partition partition = { 0 };
     uint64_t size_bytes = entry->size_bytes;
     int r = 0;
 
@@ -346,7 +347,7 @@ static const uint8_t *read_at(void *user, uint64_t offset_bytes, size_t size_byt
 {
     struct hd_source *source = user;
     const struct hd_partition *partition = &source->digest.partition;
-    struct buffer *buffer;
+    struct buffer *buffer = NULL;
     uint64_t block, begin_bytes;
     uint16_t symbol;
 
@@ -363,6 +364,7 @@ static const uint8_t *read_at(void *user, uint64_t offset_bytes, size_t size_byt
     }
     if (load_block(source, block, &buffer) < 0)
         return NULL;
+    assert(buffer != NULL);
     buffer->batch = source->cache->batch;
     source->cache->last = buffer;
     return buffer->bytes + (offset_bytes - begin_bytes);

@@ -40,7 +40,7 @@ int hd_output_examine(int fd, enum hd_output_kind *ret_kind)
 
 bool hd_store_discards(int fd)
 {
-    enum hd_output_kind kind;
+    enum hd_output_kind kind = HD_OUTPUT_OTHER;
 
     return hd_output_examine(fd, &kind) == 0 && kind == HD_OUTPUT_NULL;
 }

@@ -128,15 +128,15 @@ static int open_locked(const struct hd_place *place, const char *name)
 {
     int fd = openat(place->partial_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat status;
+    bool is_in_use;
     int r = 0;
 
     if (fd < 0)
         return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        r = -EAGAIN;
-    else if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+    is_in_use = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK; /* otherwise this file system cannot tell */
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
         r = -EINVAL;
-    else if (status.st_nlink == 0) /* deleted before it was locked */
+    else if (is_in_use || status.st_nlink == 0) /* or deleted before it was locked */
         r = -EAGAIN;
     if (r < 0) {
         (void)close(fd);

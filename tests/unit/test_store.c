@@ -151,7 +151,7 @@ static void segments_of_a_complete_block_change_nothing(void **state)
 static void a_file_holds_what_was_written_in_any_order(void **state)
 {
     struct kit *kit = *state;
-    uint64_t order[OBJECT_BYTES / KIT_SEGMENT_BYTES + 1];
+    uint64_t order[OBJECT_BYTES / KIT_SEGMENT_BYTES + 1] = { 0 };
 
     kit_object(kit, OBJECT_BYTES, 1);
     kit_open_place(kit, HERALD_CLASH_OVERWRITE, false);
