@@ -49,7 +49,8 @@ enum herald_bench_clock {
 struct herald_bench_delay {
     uint64_t count; /**< datagrams measured; 0: all below is 0 */
     enum herald_bench_clock clock;
-    int64_t uncertainty_ns; /**< EXCHANGE: half the round trip: the delays are right to within this; else 0 */
+    int64_t uncertainty_ns; /**< EXCHANGE: half the round trip, and 15 us for each second of the stream, by which
+                                clocks may drift: the delays are right to within this; else 0 */
     int64_t min_ns, mean_ns, p50_ns, p90_ns, p99_ns, p999_ns, max_ns; /**< NONE: their differences mean something */
 };
 
@@ -71,7 +72,8 @@ struct herald_bench_figures {
     bool causes_shared;            /**< other streams came at the same time: the causes are split in proportion */
     uint64_t receive_buffer_bytes; /**< as granted */
     int hops;                      /**< routers on the way; -1: not known */
-    bool ended;                    /**< the last datagram, or word of it, has come */
+    bool ended;                    /**< the last datagram, or word of it, has come; if not, these are no figures of
+                                        the whole stream, even if final */
     struct herald_bench_delay delay;
 };
 
@@ -82,7 +84,7 @@ struct herald_bench_receiver_config {
     struct herald_receiver_config receiver; /**< duplicates are kept, whatever it says: they are counted */
     const char *host;                       /**< what to call this host in reports; NULL: its host name */
     bool silent;                            /**< do not report to senders */
-    uint64_t idle_ns;                       /**< a stream from which nothing has come for so long has ended; 0: 2 s */
+    uint64_t idle_ns; /**< a stream from which nothing has come for so long has ended, unless more comes; 0: 2 s */
 };
 
 /** A stream: what one sender sends from one port, heard by one interface. */
@@ -101,7 +103,8 @@ struct herald_bench_stream {
 enum herald_bench_receiver_event_kind {
     HERALD_BENCH_STREAM_BEGAN,
     HERALD_BENCH_STREAM_ENDED,   /**< figures are final; `ended` tells whether the sender said so */
-    HERALD_BENCH_STREAM_REFUSED, /**< more than 64 at a time: not measured. Told once */
+    HERALD_BENCH_STREAM_RESUMED, /**< one that had ended without a word goes on; it will end once more */
+    HERALD_BENCH_STREAM_REFUSED, /**< more than 64 at a time, or beginning in a second: not measured. Told once */
     HERALD_BENCH_REPORT_FAILED,  /**< its sender cannot be reported to: `error` says why. Told once per stream */
     HERALD_BENCH_REPORT_UNHEARD, /**< the sender has not acknowledged the last report */
     HERALD_BENCH_MEMBERSHIP,     /**< `membership` */
@@ -191,12 +194,14 @@ struct herald_bench_run {
 struct herald_bench_sent {
     uint64_t datagrams;
     uint64_t bytes;
-    uint64_t elapsed_ns; /**< from the first datagram to the last */
-    double asked_bps;    /**< 0: as fast as it goes */
-    double rate_bps;     /**< as sent */
-    uint32_t burst;      /**< datagrams back to back */
-    uint64_t waits;      /**< how often the send buffer was full */
-    bool segmented;      /**< bursts went out by UDP_SEGMENT */
+    uint64_t elapsed_ns;  /**< from the first datagram to the last */
+    double asked_bps;     /**< 0: as fast as it goes */
+    double rate_bps;      /**< as sent after the first instant; 0 if there was only one */
+    uint32_t burst;       /**< datagrams back to back */
+    uint64_t waits;       /**< how often the send buffer was full */
+    bool segmented;       /**< bursts went out by UDP_SEGMENT */
+    uint64_t queue_drops; /**< packets that the interface's queue on this host has dropped meanwhile, of whomever:
+                               known when the run is done */
 };
 
 /** What is known of a receiver. */

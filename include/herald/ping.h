@@ -73,6 +73,7 @@ struct herald_ping_config {
     uint64_t only_id;    /**< ask only the member with this id: others do not answer; 0: all */
     uint16_t reply_port; /**< to ask from and be answered at; 0: any free one */
     uint32_t burst;      /**< send the first request to the group so many times in a row; 0: once */
+    uint32_t rush;       /**< so many requests follow each other at once, then one each interval; 0: none */
     /**
      * A member that is known already: there is no roll call, and requests go in turns to it by unicast (1, 3, 5...)
      * and to the group (2, 4, 6...), so that both ways there can be compared. Port 0: none.
@@ -292,10 +293,10 @@ struct herald_responder_event {
  * Answers pings.
  *
  * It cannot be used to flood others: each source gets at most 50 answers a second (100 at once), all together 1,000;
- * 20 answers a second go to groups (60 at once); an answer is larger than its request only if the asker has shown, by
- * a session id (RFC 6450, section 5), that it gets what is sent to its address. Clients that ask by unicast get answers
- * to a group only in ranges kept for this, as from ssmpingd: IPv4 groups that end in .234, IPv6 groups that end in
- * 4321:1234.
+ * 20 answers a second go to groups (60 at once), and none to a group's own port; each 4 KiB count once more. A member's
+ * answer is larger than its request only if the asker has shown, by a session id (RFC 6450, section 5), that it gets
+ * what is sent to its address. Clients that ask by unicast get answers to a group only in ranges kept for this, as from
+ * ssmpingd: IPv4 groups that end in .234, IPv6 groups that end in 4321:1234; with a session also to groups joined here.
  */
 typedef struct herald_responder herald_responder;
 

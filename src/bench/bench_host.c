@@ -8,12 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NS_PER_S UINT64_C(1000000000)
+
 uint64_t hd_bench_realtime_ns(void)
 {
     struct timespec time;
 
     clock_gettime(CLOCK_REALTIME, &time);
-    return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
+    return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
 }
 
 uint64_t hd_bench_random_id(void)
@@ -39,4 +41,17 @@ uint64_t hd_bench_clock_id(void)
     for (ssize_t i = 0; i < length; i++)
         id = hd_random_hash(id + (uint8_t)text[i] + 1);
     return id;
+}
+
+bool hd_bench_limit_allows(struct hd_bench_limit *limit, uint64_t now_ns)
+{
+    uint64_t gap_ns = NS_PER_S / limit->per_s;
+    uint64_t earned = now_ns > limit->as_of_ns ? (now_ns - limit->as_of_ns) / gap_ns : 0;
+
+    limit->as_of_ns += earned * gap_ns;
+    limit->left = earned < limit->per_s - limit->left ? limit->left + earned : limit->per_s;
+    if (limit->left == 0)
+        return false;
+    limit->left--;
+    return true;
 }

@@ -10,6 +10,9 @@
 
 #define MS_NS INT64_C(1000000)
 
+/* What a clock may drift (RFC 5905, PHI): 15 us in a second. */
+#define DRIFT_PPM 15
+
 enum { ROUNDS = 16 };
 
 /* ---- who is there ------------------------------------------------------------------------------- */
@@ -17,7 +20,7 @@ enum { ROUNDS = 16 };
 static struct hd_bench_peer *find_peer(const herald_bench_sender *sender, uint64_t id, size_t *ret_index)
 {
     for (size_t i = 0; i < sender->peer_count; i++) {
-        if (sender->peers[i]->facts.id == id) {
+        if (sender->peer_ids[i] == id) {
             *ret_index = i;
             return sender->peers[i];
         }
@@ -34,10 +37,15 @@ static struct hd_bench_peer *add_peer(herald_bench_sender *sender, uint64_t id)
     if (sender->peer_count == sender->peer_capacity) {
         size_t capacity = sender->peer_capacity > 0 ? 2 * sender->peer_capacity : 16;
         struct hd_bench_peer **peers = reallocarray(sender->peers, capacity, sizeof(struct hd_bench_peer *));
+        uint64_t *ids;
 
         if (peers == NULL)
             return NULL;
         sender->peers = peers;
+        ids = reallocarray(sender->peer_ids, capacity, sizeof(*ids));
+        if (ids == NULL)
+            return NULL;
+        sender->peer_ids = ids;
         sender->peer_capacity = capacity;
     }
     peer = calloc(1, sizeof(*peer));
@@ -45,6 +53,7 @@ static struct hd_bench_peer *add_peer(herald_bench_sender *sender, uint64_t id)
         return NULL;
     peer->facts.id = id;
     peer->facts.state = HERALD_BENCH_PEER_SILENT;
+    sender->peer_ids[sender->peer_count] = id;
     sender->peers[sender->peer_count++] = peer;
     return peer;
 }
@@ -70,6 +79,7 @@ void hd_bench_peers_release(herald_bench_sender *sender)
         free(sender->peers[i]);
     }
     free(sender->peers);
+    free(sender->peer_ids);
 }
 
 bool hd_bench_peers_complete(const herald_bench_sender *sender)
@@ -81,6 +91,11 @@ bool hd_bench_peers_complete(const herald_bench_sender *sender)
             return false;
     /* Nobody knows of those who could not be heard yet: without a number, somebody at least must be. */
     return sender->finals > 0 && (sender->config.expect > 0 || sender->reminders > 0);
+}
+
+static bool is_same_host(const struct herald_peer *one, const struct herald_peer *other)
+{
+    return one->port == other->port && herald_address_equal(&one->address, &other->address);
 }
 
 /* ---- requests ------------------------------------------------------------------------------------ */
@@ -101,7 +116,8 @@ static void send_request(herald_bench_sender *sender, const struct hd_bench_peer
     const struct iovec part = { .iov_base = bytes, .iov_len = (size_t)size_bytes };
     struct herald_error error;
 
-    if (hd_sender_send_to(sender->sender, &peer->facts.address, &part, 1, &error) < 0)
+    if (!hd_bench_limit_allows(&sender->messages, herald_clock_ns()) ||
+        hd_sender_send_to(sender->sender, &peer->facts.address, &part, 1, &error) < 0)
         return; /* a receiver that cannot be told goes on reporting, and is asked again */
 }
 
@@ -119,6 +135,12 @@ static int64_t add(int64_t a, int64_t b)
     int64_t sum;
 
     return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
+}
+
+/* What two clocks may have drifted apart in a time, which may be a peer's word. */
+static uint64_t drift_ns(uint64_t time_ns)
+{
+    return time_ns / 1000000 * DRIFT_PPM;
 }
 
 /*
@@ -142,7 +164,7 @@ static void place_delays(const herald_bench_sender *sender, struct hd_bench_peer
         delay->clock = HERALD_BENCH_CLOCK_SAME;
     } else if (peer->offset.known) {
         delay->clock = HERALD_BENCH_CLOCK_EXCHANGE;
-        delay->uncertainty_ns = (int64_t)((peer->offset.round_trip_ns + 1) / 2);
+        delay->uncertainty_ns = (int64_t)((peer->offset.round_trip_ns + 1) / 2 + drift_ns(report->figures.elapsed_ns));
         base_ns = add(base_ns, offset_ns == INT64_MIN ? INT64_MAX : -offset_ns);
     } else {
         /* Only differences mean something: the quickest counts as 0. */
@@ -159,8 +181,12 @@ static void place_delays(const herald_bench_sender *sender, struct hd_bench_peer
     }
 }
 
-/* RFC 5905, 8: the quickest exchange is the least asymmetric one. */
-static void take_time(herald_bench_sender *sender, const struct hd_bench_time *time, uint64_t arrived_ns)
+/*
+ * RFC 5905, 10: the quickest exchange is the least asymmetric one; but the older it is, the less it says, by what the
+ * clocks may have drifted.
+ */
+static void take_time(herald_bench_sender *sender, const struct hd_bench_time *time, const struct herald_peer *from,
+                      uint64_t arrived_ns)
 {
     size_t index;
     struct hd_bench_peer *peer = find_peer(sender, time->receiver_id, &index);
@@ -171,11 +197,13 @@ static void take_time(herald_bench_sender *sender, const struct hd_bench_time *t
 
     /* What makes no sense is no exchange: a forged answer, or a clock that was set. */
     if (peer == NULL || time->stream_id != sender->stream_id || arrived_ns < time->asked_ns || own_ns > whole_ns ||
-        whole_ns > UINT64_C(10000) * MS_NS)
+        whole_ns > UINT64_C(10000) * MS_NS || !is_same_host(from, &peer->facts.address))
         return;
-    if (peer->offset.known && whole_ns - own_ns >= peer->offset.round_trip_ns)
+    if (peer->offset.known && arrived_ns >= peer->offset.time_ns &&
+        whole_ns - own_ns >= peer->offset.round_trip_ns + 2 * drift_ns(arrived_ns - peer->offset.time_ns))
         return;
     peer->offset.known = true;
+    peer->offset.time_ns = arrived_ns;
     peer->offset.round_trip_ns = whole_ns - own_ns;
     peer->offset.offset_ns = (int64_t)(((__int128)there + back) / 2);
 }
@@ -184,9 +212,9 @@ static void take_time(herald_bench_sender *sender, const struct hd_bench_time *t
 
 static void thin_out(struct hd_bench_peer *peer)
 {
-    for (size_t i = 0; i < HD_BENCH_SAMPLES_MAX / 2; i++)
+    peer->facts.sample_count /= 2;
+    for (size_t i = 0; i < peer->facts.sample_count; i++)
         peer->samples[i] = peer->samples[2 * i + 1];
-    peer->facts.sample_count = HD_BENCH_SAMPLES_MAX / 2;
     peer->sample_every *= 2;
 }
 
@@ -206,9 +234,10 @@ static bool make_room(struct hd_bench_peer *peer)
     return true;
 }
 
-static void keep_sample(struct hd_bench_peer *peer, bool last)
+static void keep_sample(const herald_bench_sender *sender, struct hd_bench_peer *peer, bool last)
 {
     const struct herald_bench_figures *figures = &peer->facts.figures;
+    size_t most = sender->peer_count > HD_BENCH_PEERS_MANY ? HD_BENCH_SAMPLES_FEW : HD_BENCH_SAMPLES_MAX;
 
     if (peer->facts.sample_count == 0) {
         peer->sample_every = 1;
@@ -217,7 +246,7 @@ static void keep_sample(struct hd_bench_peer *peer, bool last)
     if (!last && ++peer->sample_skip < peer->sample_every)
         return;
     peer->sample_skip = 0;
-    if (peer->facts.sample_count == HD_BENCH_SAMPLES_MAX)
+    if (peer->facts.sample_count >= most)
         thin_out(peer);
     if (!make_room(peer))
         return;
@@ -236,7 +265,9 @@ static void take_report(herald_bench_sender *sender, const struct herald_peer *f
     size_t index = sender->peer_count;
     struct hd_bench_peer *peer;
 
-    if (report->stream_id != sender->stream_id || sender->phase == HD_PHASE_IDLE)
+    /* Whoever claims that there was more than was sent has invented it. */
+    if (report->stream_id != sender->stream_id || sender->phase == HD_PHASE_IDLE ||
+        report->figures.expected > sender->sent.datagrams)
         return;
     peer = find_peer(sender, report->receiver_id, &index);
     if (peer == NULL) {
@@ -262,7 +293,7 @@ static void take_report(herald_bench_sender *sender, const struct herald_peer *f
     memcpy(peer->facts.interface, report->interface, sizeof(peer->facts.interface));
     peer->facts.figures = report->figures;
     place_delays(sender, peer, report);
-    keep_sample(peer, report->last);
+    keep_sample(sender, peer, report->last);
     sender->finals += report->last;
     send_request(sender, peer, report->last, false);
     if (first)
@@ -286,7 +317,7 @@ static void take_message(herald_bench_sender *sender, const struct herald_run *r
         break;
     case HD_BENCH_TIME:
         if (hd_bench_time_decode(bytes, size_bytes, &time) == 0)
-            take_time(sender, &time, run->time_ns);
+            take_time(sender, &time, &run->source, run->time_ns);
         break;
     case HD_BENCH_REQUEST:
         break; /* for receivers */

@@ -7,13 +7,18 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define MS_NS         UINT64_C(1000000)
-#define IDLE_NS       (2000 * MS_NS)
-#define SETTLE_NS     (50 * MS_NS)
-#define RESTART_NS    (5000 * MS_NS)
-#define HEADERS_BYTES 28 /* of IPv4 and UDP: a datagram brought at least so many more */
+#define MS_NS      UINT64_C(1000000)
+#define IDLE_NS    (2000 * MS_NS)
+#define SETTLE_NS  (50 * MS_NS)
+#define RESTART_NS (5000 * MS_NS)
 
-enum { ROUNDS = 64 };
+/* A clock that was set by more than this was set; less is its drift, or a delay between two readings. */
+#define SET_NS (100 * (int64_t)MS_NS)
+
+enum { ROUNDS = 64, MESSAGES_PER_S = 1000 };
+
+/* More streams than this begin only if somebody invents them: neither events nor places are for them. */
+enum { STREAMS_PER_S = HD_BENCH_STREAMS_MAX };
 
 /* ---- opening ---------------------------------------------------------------------------------- */
 
@@ -76,7 +81,11 @@ int herald_bench_receiver_new(herald_bench_receiver **ret_receiver, const struct
         herald_bench_receiver_free(receiver);
         return r;
     }
-    receiver->opened_ns = receiver->restarted_ns = receiver->tokens_ns = herald_clock_ns();
+    receiver->opened_ns = receiver->restarted_ns = herald_clock_ns();
+    receiver->messages = (struct hd_bench_limit){ .per_s = MESSAGES_PER_S, .as_of_ns = receiver->opened_ns };
+    receiver->begins = (struct hd_bench_limit){ .per_s = STREAMS_PER_S, .left = STREAMS_PER_S };
+    receiver->begins.as_of_ns = receiver->opened_ns;
+    receiver->clock_ns = hd_bench_realtime_ns() - receiver->opened_ns;
     *ret_receiver = receiver;
     return 0;
 }
@@ -145,6 +154,11 @@ int herald_bench_receiver_next_event(herald_bench_receiver *receiver, struct her
 
 /* ---- causes of loss ------------------------------------------------------------------------------ */
 
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
 /* What is missing of all streams since the counters of causes were noted. */
 static uint64_t count_missing(const herald_bench_receiver *receiver, bool *ret_shared)
 {
@@ -154,7 +168,7 @@ static uint64_t count_missing(const herald_bench_receiver *receiver, bool *ret_s
     for (size_t i = 0; i < HD_BENCH_STREAMS_MAX; i++) {
         if (!hd_bench_place_is_active(&receiver->places[i]))
             continue;
-        missing += hd_track_lost(&receiver->places[i].stream.track);
+        missing += minus(hd_track_lost(&receiver->places[i].stream.track), receiver->places[i].kept_lost);
         active++;
     }
     *ret_shared = active > 1;
@@ -179,6 +193,19 @@ static void split_causes(const struct herald_loss_report *loss, uint64_t lost, u
         ret_by[HERALD_LOSS_NETWORK] = lost;
 }
 
+/* Adds what was lost before the stream went on; less, if some of that has come after all. */
+static void add_kept(const struct hd_bench_place *place, struct herald_bench_figures *figures)
+{
+    uint64_t found = minus(place->kept_lost, figures->lost);
+
+    for (size_t i = 0; i < HERALD_LOSS_CAUSE_COUNT; i++) {
+        uint64_t taken = found < place->kept_by[i] ? found : place->kept_by[i];
+
+        figures->lost_by[i] += place->kept_by[i] - taken;
+        found -= taken;
+    }
+}
+
 void hd_bench_figures(herald_bench_receiver *receiver, const struct hd_bench_place *place,
                       struct herald_bench_figures *ret_figures, struct herald_loss_report *ret_loss)
 {
@@ -196,7 +223,8 @@ void hd_bench_figures(herald_bench_receiver *receiver, const struct hd_bench_pla
         return;
     }
     ret_figures->causes_shared = shared;
-    split_causes(ret_loss, ret_figures->lost, ret_figures->lost_by);
+    split_causes(ret_loss, minus(ret_figures->lost, place->kept_lost), ret_figures->lost_by);
+    add_kept(place, ret_figures);
 }
 
 /* What happened while nobody sent must not be blamed for what is lost later. */
@@ -224,7 +252,9 @@ static bool is_of(const struct hd_bench_place *place, const struct herald_run *r
            herald_address_equal(&facts->group, &run->group);
 }
 
-void hd_bench_conclude(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns)
+/* Makes the figures final, and tells them. */
+static void conclude(herald_bench_receiver *receiver, struct hd_bench_place *place, enum hd_bench_place_state state,
+                     uint64_t now_ns)
 {
     struct herald_bench_receiver_event *event;
     struct herald_loss_report loss;
@@ -237,13 +267,36 @@ void hd_bench_conclude(herald_bench_receiver *receiver, struct hd_bench_place *p
         event->loss = loss;
     }
     receiver->settled_lost += place->final.lost;
-    place->state = HD_PLACE_OVER;
-    if (!receiver->silent && !place->stream.facts.iperf && place->stream.report_interval_ms > 0) {
-        place->state = HD_PLACE_LAST;
-        place->tries = 0;
-        hd_bench_reports_begin(receiver, place, now_ns);
-    }
+    place->state = state;
     restart_causes(receiver, now_ns);
+}
+
+/* The end is known, or it is here: the sender is to know, too. */
+static void end_stream(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns)
+{
+    conclude(receiver, place, HD_PLACE_OVER, now_ns);
+    if (receiver->silent || place->stream.facts.iperf || place->stream.report_interval_ms == 0)
+        return;
+    place->state = HD_PLACE_LAST;
+    place->tries = 0;
+    hd_bench_reports_begin(receiver, place, now_ns);
+}
+
+/* No last report: an interruption on the way looks the same, and then the sender would believe that this is all. */
+static void break_off(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns)
+{
+    conclude(receiver, place, place->stream.facts.iperf ? HD_PLACE_OVER : HD_PLACE_IDLE, now_ns);
+}
+
+void hd_bench_go_on(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns)
+{
+    restart_causes(receiver, now_ns);
+    place->kept_lost = place->final.lost;
+    memcpy(place->kept_by, place->final.lost_by, sizeof(place->kept_by));
+    place->state = HD_PLACE_RUNNING;
+    place->seen_ns = now_ns;
+    hd_bench_reports_begin(receiver, place, now_ns);
+    (void)hd_bench_tell(receiver, HERALD_BENCH_STREAM_RESUMED, place);
 }
 
 /* A place that is free, or the one that has been over for longest. */
@@ -256,7 +309,8 @@ static struct hd_bench_place *find_room(herald_bench_receiver *receiver)
 
         if (place->state == HD_PLACE_FREE)
             return place;
-        if (place->state == HD_PLACE_OVER && (oldest == NULL || place->seen_ns < oldest->seen_ns))
+        if ((place->state == HD_PLACE_OVER || place->state == HD_PLACE_IDLE) &&
+            (oldest == NULL || place->seen_ns < oldest->seen_ns))
             oldest = place;
     }
     return oldest;
@@ -275,7 +329,7 @@ static void conclude_earlier(herald_bench_receiver *receiver, const struct hd_be
             facts->group_port == newer->stream.facts.group_port &&
             herald_address_equal(&facts->group, &newer->stream.facts.group) &&
             herald_address_equal(&facts->source.address, &newer->stream.facts.source.address))
-            hd_bench_conclude(receiver, place, now_ns);
+            conclude(receiver, place, HD_PLACE_OVER, now_ns); /* nobody asks for reports about it any more */
     }
 }
 
@@ -292,7 +346,7 @@ static struct hd_bench_place *begin_stream(herald_bench_receiver *receiver, cons
         .stream_id = header->stream_id,
     };
 
-    if (place == NULL) {
+    if (place == NULL || !hd_bench_limit_allows(&receiver->begins, now_ns)) {
         receiver->stats.refused++;
         if (!receiver->refusal_told)
             (void)hd_bench_tell(receiver, HERALD_BENCH_STREAM_REFUSED, NULL);
@@ -310,6 +364,7 @@ static struct hd_bench_place *begin_stream(herald_bench_receiver *receiver, cons
     if (header->own && run->ttl >= 0 && run->ttl <= header->ttl)
         place->stream.hops = header->ttl - run->ttl;
     place->state = HD_PLACE_RUNNING;
+    place->set_before_ns = receiver->set_ns;
     place->stream.report_interval_ms = header->report_interval_ms;
     place->stream.report_spread_ms = header->report_spread_ms;
     conclude_earlier(receiver, place, now_ns);
@@ -351,9 +406,12 @@ static void take_datagram(herald_bench_receiver *receiver, const struct herald_r
     place = place_of(receiver, run, &header, size_bytes, now_ns);
     if (place == NULL)
         return;
-    place->credit_bytes += size_bytes + HEADERS_BYTES;
+    place->credit_bytes += size_bytes + HD_BENCH_HEADERS_BYTES;
+    if (place->state == HD_PLACE_IDLE)
+        hd_bench_go_on(receiver, place, now_ns);
     if (!hd_bench_place_is_active(place))
         return; /* its figures are final */
+    place->stream.set_ns = receiver->set_ns - place->set_before_ns;
     hd_flow_arrived(&place->stream, &header, size_bytes, run->time_ns);
     place->seen_ns = now_ns;
     if (header.last && place->state == HD_PLACE_RUNNING) {
@@ -396,6 +454,7 @@ static uint64_t place_deadline(const herald_bench_receiver *receiver, const stru
 
     switch (place->state) {
     case HD_PLACE_FREE:
+    case HD_PLACE_IDLE:
     case HD_PLACE_OVER:
         return HERALD_NEVER;
     case HD_PLACE_LAST:
@@ -426,11 +485,24 @@ uint64_t herald_bench_receiver_deadline(const herald_bench_receiver *receiver)
 
 static void process_place(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns)
 {
-    if ((place->state == HD_PLACE_SETTLING && now_ns >= place->settled_ns) ||
-        (place->state == HD_PLACE_RUNNING && now_ns >= place->seen_ns + idle_limit_ns(receiver, &place->stream)))
-        hd_bench_conclude(receiver, place, now_ns);
+    if (place->state == HD_PLACE_SETTLING && now_ns >= place->settled_ns)
+        end_stream(receiver, place, now_ns);
+    else if (place->state == HD_PLACE_RUNNING && now_ns >= place->seen_ns + idle_limit_ns(receiver, &place->stream))
+        break_off(receiver, place, now_ns);
     if (place->state == HD_PLACE_RUNNING || place->state == HD_PLACE_LAST)
         hd_bench_reports_send(receiver, place, now_ns);
+}
+
+/* Arrivals are told by CLOCK_REALTIME, which may be set at any time: no time has passed then. */
+static void watch_clock(herald_bench_receiver *receiver, uint64_t now_ns)
+{
+    uint64_t clock_ns = hd_bench_realtime_ns() - now_ns;
+    int64_t set_ns = (int64_t)(clock_ns - receiver->clock_ns);
+
+    if (set_ns > -SET_NS && set_ns < SET_NS)
+        return;
+    receiver->set_ns += set_ns;
+    receiver->clock_ns = clock_ns;
 }
 
 /* @return whether nothing is left to be received; -errno. */
@@ -444,6 +516,7 @@ static int receive(herald_bench_receiver *receiver)
         if (n <= 0)
             return n == 0 ? 1 : n;
         now_ns = herald_clock_ns();
+        watch_clock(receiver, now_ns);
         for (int i = 0; i < n; i++)
             take_run(receiver, &runs[i], now_ns);
     }
@@ -475,7 +548,7 @@ void herald_bench_receiver_stop(herald_bench_receiver *receiver, uint64_t now_ns
 {
     for (size_t i = 0; i < HD_BENCH_STREAMS_MAX; i++)
         if (hd_bench_place_is_active(&receiver->places[i]))
-            hd_bench_conclude(receiver, &receiver->places[i], now_ns);
+            end_stream(receiver, &receiver->places[i], now_ns);
 }
 
 /* ---- what is known ----------------------------------------------------------------------------------- */

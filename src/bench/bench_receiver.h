@@ -11,13 +11,15 @@
 
 #include <herald/bench.h>
 
-enum { HD_BENCH_STREAMS_MAX = 64 };
+/* Headers of IPv4 and UDP: what comes and goes is at least so much more than its payload. */
+enum { HD_BENCH_STREAMS_MAX = 64, HD_BENCH_HEADERS_BYTES = 28 };
 
 enum hd_bench_place_state {
     HD_PLACE_FREE,
     HD_PLACE_RUNNING,  /* datagrams come */
     HD_PLACE_SETTLING, /* the end is known; stragglers may come until settled_ns */
     HD_PLACE_LAST,     /* the last report is to be sent until it is acknowledged */
+    HD_PLACE_IDLE,     /* nothing has come for long, but nobody has said that it is the end: it may go on */
     HD_PLACE_OVER,     /* nothing to be done; it is kept for senders that ask again, until it is needed */
 };
 
@@ -32,7 +34,10 @@ struct hd_bench_place {
     uint32_t report_number;
     uint32_t tries; /* of the last report */
     bool failure_told;
-    struct herald_bench_figures final; /* from LAST on */
+    int64_t set_before_ns;             /* by how much the clock had been set before the stream began */
+    struct herald_bench_figures final; /* from LAST on, and when IDLE */
+    uint64_t kept_lost;                /* of a stream that went on: lost before, by causes */
+    uint64_t kept_by[HERALD_LOSS_CAUSE_COUNT];
 };
 
 struct hd_bench_queued {
@@ -50,9 +55,13 @@ struct herald_bench_receiver {
     uint64_t receiver_id;
     uint64_t clock_id;
     uint64_t idle_ns;
-    uint64_t opened_ns;    /* monotonic */
-    uint64_t restarted_ns; /* monotonic: when the counters of causes were noted */
-    uint64_t settled_lost; /* of streams that have ended since then */
+    uint64_t opened_ns;             /* monotonic */
+    uint64_t clock_ns;              /* what CLOCK_REALTIME is ahead of the monotonic clock */
+    int64_t set_ns;                 /* by how much it has been set since this was opened */
+    struct hd_bench_limit messages; /* to senders */
+    struct hd_bench_limit begins;   /* of streams */
+    uint64_t restarted_ns;          /* monotonic: when the counters of causes were noted */
+    uint64_t settled_lost;          /* of streams that have ended since then */
     bool silent;
     bool refusal_told;
     char host[HERALD_BENCH_HOST_BYTES];
@@ -65,8 +74,6 @@ struct herald_bench_receiver {
     char event_interface[HERALD_INTERFACE_NAME_BYTES];
 
     struct herald_bench_receiver_stats stats;
-    uint64_t tokens; /* reports that may be sent now */
-    uint64_t tokens_ns;
 };
 
 static inline bool hd_bench_place_is_active(const struct hd_bench_place *place)
@@ -83,8 +90,8 @@ struct herald_bench_receiver_event *hd_bench_tell(herald_bench_receiver *receive
 void hd_bench_figures(herald_bench_receiver *receiver, const struct hd_bench_place *place,
                       struct herald_bench_figures *ret_figures, struct herald_loss_report *ret_loss);
 
-/* The stream has ended: its figures are final from now on. */
-void hd_bench_conclude(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns);
+/* There is more of a stream of which nothing had come for long. */
+void hd_bench_go_on(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns);
 
 /* The sockets that reports are sent from, one for each family of the endpoints. @return 0; -errno. */
 int hd_bench_reports_open(herald_bench_receiver *receiver, const struct herald_receiver_config *config,

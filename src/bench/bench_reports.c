@@ -15,10 +15,9 @@
 
 #define MS_NS       UINT64_C(1000000)
 #define RETRY_NS    (150 * MS_NS)
-#define NS_PER_S    UINT64_C(1000000000)
 #define INTERVAL_MS 10 /* reports are not sent more often */
 
-enum { TRIES_MAX = 8, MESSAGES_PER_S = 1000, REQUEST_ROUNDS = 16 };
+enum { TRIES_MAX = 8, REQUEST_ROUNDS = 16 };
 
 /* ---- sockets ------------------------------------------------------------------------------------ */
 
@@ -58,15 +57,11 @@ void hd_bench_reports_close(herald_bench_receiver *receiver)
 /* Whether a message of that size may be sent about the stream; if so, it is paid for. */
 static bool afford(herald_bench_receiver *receiver, struct hd_bench_place *place, size_t size_bytes, uint64_t now_ns)
 {
-    uint64_t earned = (now_ns - receiver->tokens_ns) / (NS_PER_S / MESSAGES_PER_S);
-
-    receiver->tokens_ns += earned * (NS_PER_S / MESSAGES_PER_S);
-    receiver->tokens = receiver->tokens + earned < MESSAGES_PER_S ? receiver->tokens + earned : MESSAGES_PER_S;
-    if (receiver->tokens == 0 || size_bytes > place->credit_bytes) {
+    size_bytes += HD_BENCH_HEADERS_BYTES;
+    if (size_bytes > place->credit_bytes || !hd_bench_limit_allows(&receiver->messages, now_ns)) {
         receiver->stats.withheld++;
         return false;
     }
-    receiver->tokens--;
     place->credit_bytes -= size_bytes;
     return true;
 }
@@ -118,8 +113,7 @@ static uint64_t next_report_ns(herald_bench_receiver *receiver, const struct hd_
 
 static int compose(herald_bench_receiver *receiver, struct hd_bench_place *place, uint8_t *bytes)
 {
-    size_t room_bytes = place->credit_bytes < HD_BENCH_REPORT_BYTES_MAX ? (size_t)place->credit_bytes
-                                                                        : HD_BENCH_REPORT_BYTES_MAX;
+    size_t room_bytes = HD_BENCH_REPORT_BYTES_MAX;
     struct herald_loss_report loss;
     struct hd_bench_report report = {
         .stream_id = place->stream.facts.stream_id,
@@ -131,6 +125,8 @@ static int compose(herald_bench_receiver *receiver, struct hd_bench_place *place
         .delay_base_ns = place->stream.delay_base_ns,
     };
 
+    if (place->credit_bytes < HD_BENCH_HEADERS_BYTES + HD_BENCH_REPORT_BYTES_MAX)
+        room_bytes = place->credit_bytes > HD_BENCH_HEADERS_BYTES ? place->credit_bytes - HD_BENCH_HEADERS_BYTES : 0;
     if (report.last)
         report.figures = place->final;
     else
@@ -229,13 +225,15 @@ static void take_request(herald_bench_receiver *receiver, const struct herald_ru
     place = find_place(receiver, &request, &run->source);
     if (place == NULL)
         return;
-    place->credit_bytes += size_bytes;
+    place->credit_bytes += size_bytes + HD_BENCH_HEADERS_BYTES;
     if (request.probe)
         answer_time(receiver, place, &request, run->time_ns, now_ns);
     if (request.acknowledge && place->state == HD_PLACE_LAST)
         place->state = HD_PLACE_OVER;
     if (!request.end)
         return;
+    if (place->state == HD_PLACE_IDLE)
+        hd_bench_go_on(receiver, place, now_ns);
     if (hd_bench_place_is_active(place)) {
         place->stream.total = request.total > place->stream.total ? request.total : place->stream.total;
         if (place->state == HD_PLACE_RUNNING) {

@@ -2,6 +2,7 @@
 #include "bench_sender.h"
 
 #include "bench_host.h"
+#include "queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,6 +29,9 @@
 #define REMIND_NS (60 * MS_NS)
 
 enum { BURSTS_AT_ONCE = 16, REMINDERS_MAX = 5, SPREAD_MS = 25, SPREAD_MS_MAX = 5000, SUPER_PACKET_BYTES = 65000 };
+
+/* Receivers report 1,000 times a second: whoever floods the sender with reports is not answered each time. */
+enum { MESSAGES_PER_S = 2000 };
 
 /* ---- opening ---------------------------------------------------------------------------------- */
 
@@ -80,6 +84,7 @@ int herald_bench_sender_new(herald_bench_sender **ret_sender, const struct heral
     sender->config.report_interval_ns = config->report_interval_ns > 0 ? config->report_interval_ns : INTERVAL_NS;
     sender->config.wait_ns = config->wait_ns > 0 ? config->wait_ns : WAIT_NS;
     sender->clock_id = hd_bench_clock_id();
+    sender->messages = (struct hd_bench_limit){ .per_s = MESSAGES_PER_S, .as_of_ns = herald_clock_ns() };
     r = herald_sender_new(&sender->sender, &config->sender, error);
     if (r >= 0)
         r = choose_size(sender, error);
@@ -143,6 +148,11 @@ int herald_bench_sender_next_event(herald_bench_sender *sender, struct herald_be
 
 /* ---- a run ------------------------------------------------------------------------------------- */
 
+static uint32_t queue_drops(const herald_bench_sender *sender)
+{
+    return hd_bench_queue_drops(herald_sender_facts(sender->sender)->interface.index);
+}
+
 static uint64_t rate_bytes_per_s(const herald_bench_sender *sender)
 {
     const struct herald_bench_run *run = &sender->run;
@@ -201,7 +211,9 @@ int herald_bench_sender_start(herald_bench_sender *sender, const struct herald_b
         hd_pacer_sent(&sender->pacer, (size_t)(bytes_per_s * BEHIND_NS / NS_PER_S), now_ns);
         sender->pacer.run_datagrams = 0;
     }
-    sender->start_ns = sender->last_ns = now_ns;
+    sender->start_ns = sender->first_ns = sender->last_ns = now_ns;
+    sender->first_bytes = 0;
+    sender->queue_drops = queue_drops(sender);
     sender->blocked_ns = 0;
     sender->number = 1;
     sender->pending = 0;
@@ -276,6 +288,18 @@ static bool is_full(int code)
     return code == -EAGAIN || code == -ENOBUFS;
 }
 
+static void count_sent(herald_bench_sender *sender, uint64_t count, uint64_t now_ns)
+{
+    if (sender->sent.datagrams == 0)
+        sender->first_ns = now_ns;
+    if (now_ns == sender->first_ns)
+        sender->first_bytes += count * sender->size_bytes;
+    sender->number += count;
+    sender->sent.datagrams += count;
+    sender->sent.bytes += count * sender->size_bytes;
+    sender->last_ns = now_ns;
+}
+
 /* Sends what is pending. @return whether all of it has left. */
 static bool flush(herald_bench_sender *sender, uint64_t now_ns)
 {
@@ -298,12 +322,9 @@ static bool flush(herald_bench_sender *sender, uint64_t now_ns)
         }
         herald_sender_stats(sender->sender, &stats);
         sender->sent.segmented |= stats.gso;
-        sender->sent.datagrams += (uint64_t)n;
-        sender->sent.bytes += (uint64_t)n * size_bytes;
-        sender->number += (uint64_t)n;
+        count_sent(sender, (uint64_t)n, now_ns);
         sender->pending -= (size_t)n;
         sender->pending_from += (size_t)n;
-        sender->last_ns = now_ns;
         for (int i = 0; i < n && sender->paced; i++)
             hd_pacer_sent(&sender->pacer, size_bytes, now_ns);
     }
@@ -350,12 +371,14 @@ static bool end_run(herald_bench_sender *sender, uint64_t now_ns)
         fail(sender, &error);
         return false;
     }
-    sender->number++;
-    sender->sent.datagrams++;
-    sender->sent.bytes += sender->size_bytes;
-    sender->last_ns = now_ns;
+    count_sent(sender, 1, now_ns);
     begin_ending(sender, now_ns);
     return true;
+}
+
+static bool is_time_over(const herald_bench_sender *sender, uint64_t now_ns)
+{
+    return sender->run.duration_ns > 0 && now_ns - sender->start_ns >= sender->run.duration_ns;
 }
 
 /* How many more there are to be sent, the last one not counted; none when the time is over. */
@@ -363,7 +386,7 @@ static uint64_t left_to_send(const herald_bench_sender *sender, uint64_t now_ns)
 {
     const struct herald_bench_run *run = &sender->run;
 
-    if (run->duration_ns > 0 && now_ns - sender->start_ns >= run->duration_ns)
+    if (is_time_over(sender, now_ns))
         return 0;
     if (run->count == 0)
         return UINT64_MAX;
@@ -377,9 +400,10 @@ static void send_due(herald_bench_sender *sender, uint64_t now_ns)
 
         if (now_ns < sender->blocked_ns || (sender->pending > 0 && !flush(sender, now_ns)))
             return;
-        if (sender->paced && !hd_pacer_ready(&sender->pacer, now_ns))
-            return;
         left = left_to_send(sender, now_ns);
+        /* When the time is over, it is: at a slow rate the next datagram may be due in hours. */
+        if (!is_time_over(sender, now_ns) && sender->paced && !hd_pacer_ready(&sender->pacer, now_ns))
+            return;
         if (left == 0) {
             (void)end_run(sender, now_ns);
             return;
@@ -424,8 +448,13 @@ static void remind(herald_bench_sender *sender, uint64_t now_ns)
 
 static void process_ending(herald_bench_sender *sender, uint64_t now_ns)
 {
+    uint32_t after;
+
     if (now_ns >= sender->done_ns || hd_bench_peers_complete(sender)) {
         sender->phase = HD_PHASE_IDLE;
+        after = queue_drops(sender);
+        /* Less: the queue was put there anew. */
+        sender->sent.queue_drops = after > sender->queue_drops ? after - sender->queue_drops : 0;
         hd_bench_sender_tell(sender, HERALD_BENCH_RUN_DONE, 0, NULL);
         return;
     }
@@ -489,11 +518,9 @@ size_t herald_bench_sender_size_bytes(const herald_bench_sender *sender)
 
 void herald_bench_sender_sent(const herald_bench_sender *sender, struct herald_bench_sent *ret_sent)
 {
-    uint64_t burst_bytes = sender->sent.burst * sender->size_bytes;
-
     *ret_sent = sender->sent;
-    ret_sent->elapsed_ns = sender->last_ns - sender->start_ns;
+    ret_sent->elapsed_ns = sender->last_ns - sender->first_ns;
     /* The first burst left at the very beginning: the time is that of all after it. */
-    if (ret_sent->elapsed_ns > 0 && ret_sent->bytes > burst_bytes)
-        ret_sent->rate_bps = (double)(ret_sent->bytes - burst_bytes) * 8e9 / (double)ret_sent->elapsed_ns;
+    if (ret_sent->elapsed_ns > 0)
+        ret_sent->rate_bps = (double)(ret_sent->bytes - sender->first_bytes) * 8e9 / (double)ret_sent->elapsed_ns;
 }

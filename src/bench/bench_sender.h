@@ -3,6 +3,7 @@
 #ifndef BENCH_SENDER_H
 #define BENCH_SENDER_H
 
+#include "bench_host.h"
 #include "pacer.h" /* of src/core */
 #include "stream_header.h"
 #include "talk.h"
@@ -10,13 +11,14 @@
 #include <herald/bench.h>
 
 /* Whoever knows the stream can invent receivers: they must not take all memory. */
-enum { HD_BENCH_PEERS_MAX = 10000, HD_BENCH_SAMPLES_MAX = 1024 };
+enum { HD_BENCH_PEERS_MAX = 10000, HD_BENCH_SAMPLES_MAX = 1024, HD_BENCH_PEERS_MANY = 256, HD_BENCH_SAMPLES_FEW = 64 };
 
 /* The clock of a receiver against ours, by the quickest exchange so far. */
 struct hd_bench_offset {
     bool known;
     uint64_t round_trip_ns; /* without the receiver's own time */
     int64_t offset_ns;      /* what the receiver's clock is ahead */
+    uint64_t time_ns;       /* when it was, by our clock */
 };
 
 struct hd_bench_peer {
@@ -49,10 +51,12 @@ struct herald_bench_sender {
     uint64_t stream_id;
     struct hd_pacer pacer;
     bool paced;
-    uint64_t blocked_ns; /* monotonic: the send buffer was full; not before then */
-    uint64_t start_ns;   /* monotonic */
-    uint64_t last_ns;    /* monotonic: when the last datagram left */
-    uint64_t number;     /* of the next datagram, from 1 on */
+    uint64_t blocked_ns;  /* monotonic: the send buffer was full; not before then */
+    uint64_t start_ns;    /* monotonic */
+    uint64_t first_ns;    /* monotonic: when the first datagram left, */
+    uint64_t first_bytes; /* with so many more at the same time */
+    uint64_t last_ns;     /* monotonic: when the last datagram left */
+    uint64_t number;      /* of the next datagram, from 1 on */
     struct herald_bench_sent sent;
     uint8_t *burst;      /* room for datagrams back to back */
     size_t pending;      /* datagrams of it that are still to be sent, */
@@ -63,8 +67,11 @@ struct herald_bench_sender {
     uint64_t done_ns; /* monotonic: when nothing more is waited for */
 
     struct hd_bench_peer **peers;
+    uint64_t *peer_ids; /* of each, close together: they are looked through for every report */
     size_t peer_count, peer_capacity;
-    size_t finals; /* peers whose last report of this run has come */
+    size_t finals;                  /* peers whose last report of this run has come */
+    uint32_t queue_drops;           /* when the run began */
+    struct hd_bench_limit messages; /* to receivers */
     struct herald_bench_sender_event *events;
     size_t event_count, event_capacity;
 };

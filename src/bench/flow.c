@@ -6,6 +6,9 @@
 /* iperf does not tell when it began: who hears such a number first may have lost those before it. */
 #define IPERF_FIRST_MAX 64
 
+/* What times of sending that make no sense may come to, so that 16 of them still fit. */
+#define DIFFERENCE_MAX_NS (UINT64_C(1) << 58)
+
 /* ---- jitter ----------------------------------------------------------------------------------- */
 
 void hd_jitter_arrived(struct hd_jitter *jitter, uint64_t sent_ns, uint64_t received_ns)
@@ -13,6 +16,8 @@ void hd_jitter_arrived(struct hd_jitter *jitter, uint64_t sent_ns, uint64_t rece
     /* D(i-1, i) of RFC 3550; unsigned differences are right whatever the two clocks show. */
     int64_t difference = (int64_t)((received_ns - jitter->received_ns) - (sent_ns - jitter->sent_ns));
     uint64_t size = difference < 0 ? 0 - (uint64_t)difference : (uint64_t)difference;
+
+    size = size < DIFFERENCE_MAX_NS ? size : DIFFERENCE_MAX_NS;
 
     if (jitter->any && sent_ns == jitter->sent_ns)
         return; /* of one burst, which has one time of sending */
@@ -82,18 +87,22 @@ static bool take_end(struct hd_flow *stream, const struct hd_stream_header *head
 void hd_flow_arrived(struct hd_flow *stream, const struct hd_stream_header *header, size_t size_bytes,
                      uint64_t received_ns)
 {
+    uint64_t steady_ns = received_ns - (uint64_t)stream->set_ns;
+    uint64_t unique = stream->track.unique;
     enum hd_track_verdict verdict;
+    uint64_t count;
 
     if (!take_end(stream, header))
         return;
     verdict = hd_track_arrived(&stream->track, header->number);
-    if (verdict == HD_TRACK_STRANGE)
+    if (verdict == HD_TRACK_STRANGE || verdict == HD_TRACK_DOUBTFUL)
         return;
-    stream->received++;
-    stream->received_bytes += size_bytes;
-    if (received_ns > stream->last_time_ns)
-        stream->last_time_ns = received_ns;
-    if (received_ns <= stream->first_time_ns)
+    count = stream->track.unique > unique + 1 ? 2 : 1; /* with the doubtful one before */
+    stream->received += count;
+    stream->received_bytes += count * size_bytes;
+    if (steady_ns > stream->last_time_ns)
+        stream->last_time_ns = steady_ns;
+    if (steady_ns <= stream->first_time_ns)
         stream->first_bytes += size_bytes;
     if (header->own) {
         stream->report_interval_ms = header->report_interval_ms;
@@ -101,15 +110,20 @@ void hd_flow_arrived(struct hd_flow *stream, const struct hd_stream_header *head
     }
     if (verdict == HD_TRACK_DUPLICATE || verdict == HD_TRACK_STALE)
         return; /* a copy says nothing about the way of the original */
-    hd_jitter_arrived(&stream->jitter, header->time_ns, received_ns);
+    /* The time since the stream began is never set; iperf does not tell it. */
+    hd_jitter_arrived(&stream->jitter, header->own ? header->elapsed_ns : header->time_ns, steady_ns);
     herald_histogram_record(stream->delays, (int64_t)(received_ns - header->time_ns - (uint64_t)stream->delay_base_ns),
                             1);
 }
 
 void hd_flow_finish(struct hd_flow *stream)
 {
+    uint64_t unique = stream->track.unique;
+
     if (stream->total > 0 && stream->total + 1 > stream->track.first)
         hd_track_extend(&stream->track, stream->total + 1);
+    stream->received += stream->track.unique - unique;
+    stream->received_bytes += (stream->track.unique - unique) * stream->facts.size_bytes;
 }
 
 static void fill_delay(const struct hd_flow *stream, struct herald_bench_delay *delay)
@@ -147,7 +161,7 @@ void hd_flow_figures(const struct hd_flow *stream, struct herald_bench_figures *
         .elapsed_ns = elapsed_ns,
         .jitter_ns = hd_jitter_ns(&stream->jitter),
         .hops = stream->hops,
-        .ended = stream->ended,
+        .ended = stream->ended || stream->total > 0,
     };
     if (elapsed_ns > 0)
         ret_figures->rate_bps = (double)(stream->received_bytes - stream->first_bytes) * 8e9 / (double)elapsed_ns;

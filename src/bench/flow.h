@@ -31,6 +31,7 @@ struct hd_flow {
     uint16_t report_interval_ms;
     uint16_t report_spread_ms;
     int hops;
+    int64_t set_ns; /* what this host's clock shows more than when the stream began, for it was set since */
 
     struct hd_track track;
     struct hd_jitter jitter;
@@ -39,7 +40,7 @@ struct hd_flow {
     uint64_t received;
     uint64_t received_bytes;
     uint64_t first_bytes;   /* that came at the first instant */
-    uint64_t first_time_ns; /* kernel receive times */
+    uint64_t first_time_ns; /* kernel receive times, as if the clock had never been set */
     uint64_t last_time_ns;
     uint64_t missed;
     uint64_t total; /* numbers that were sent, as the sender says; 0: not known */

@@ -101,6 +101,8 @@ int hd_stream_header_decode(const uint8_t *bytes, size_t size_bytes, struct hd_s
     with_own = header;
     if (header.wide && decode_own(cursor, &with_own) == 0)
         header = with_own;
+    else if (seconds == 0)
+        return -EBADMSG; /* zeros are a protocol of somebody else's, not an iperf of 1970 */
     *ret_header = header;
     return 0;
 }

@@ -85,16 +85,44 @@ static void advance(struct hd_track *track, uint64_t next)
     track->next = next;
 }
 
+static void take_next(struct hd_track *track, uint64_t number)
+{
+    advance(track, number + 1);
+    set_seen(track, number, true);
+    track->unique++;
+}
+
+static void believe(struct hd_track *track)
+{
+    uint64_t number = track->doubtful;
+
+    track->doubtful = 0;
+    if (number >= track->next)
+        take_next(track, number);
+}
+
+static bool is_near_doubtful(const struct hd_track *track, uint64_t number)
+{
+    uint64_t distance = number > track->doubtful ? number - track->doubtful : track->doubtful - number;
+
+    return track->doubtful != 0 && distance > 0 && distance < HD_TRACK_WINDOW;
+}
+
 enum hd_track_verdict hd_track_arrived(struct hd_track *track, uint64_t number)
 {
     if (number < track->first || (number >= track->next && number - track->next > HD_TRACK_JUMP_MAX)) {
         track->strange++;
         return HD_TRACK_STRANGE;
     }
+    if (number > track->next && number - track->next > HD_TRACK_WINDOW) {
+        if (!is_near_doubtful(track, number)) {
+            track->doubtful = number;
+            return HD_TRACK_DOUBTFUL;
+        }
+        believe(track);
+    }
     if (number >= track->next) {
-        advance(track, number + 1);
-        set_seen(track, number, true);
-        track->unique++;
+        take_next(track, number);
         return HD_TRACK_NEW;
     }
     if (number < track->settled) {
@@ -113,6 +141,8 @@ enum hd_track_verdict hd_track_arrived(struct hd_track *track, uint64_t number)
 
 void hd_track_extend(struct hd_track *track, uint64_t end)
 {
+    if (track->doubtful != 0 && track->doubtful < end)
+        believe(track);
     if (end > track->next && end - track->next <= HD_TRACK_JUMP_MAX)
         advance(track, end);
 }

@@ -4,6 +4,9 @@
  *
  * A bit for each of the last HD_TRACK_WINDOW numbers tells what has come. A number counts as lost as soon as a higher
  * one has come, and no longer when it comes after all: then it was reordered (RFC 4737: below the next one expected).
+ * One number alone cannot make millions lost: what is further above than the window is believed when another one near
+ * it has come (as RFC 3550 A.1 does it).
+ *
  * Runs of lost numbers ("bursts") are final when they leave the window; those inside are counted when asked for.
  */
 #ifndef BENCH_TRACK_H
@@ -25,6 +28,7 @@ struct hd_track {
     uint64_t reordered;  /* that came after a higher one, for the first time */
     uint64_t stale;      /* below the window: came again, or far too late; nobody knows */
     uint64_t strange;    /* before `first`, or far above what can be */
+    uint64_t doubtful;   /* so far above all others that another near it must come first; 0: none */
     uint64_t settled;    /* up to here (excluded) bursts are final */
     uint64_t bursts;     /* final */
     uint64_t longest;    /* final */
@@ -37,7 +41,14 @@ struct hd_track_bursts {
     uint64_t longest;
 };
 
-enum hd_track_verdict { HD_TRACK_NEW, HD_TRACK_REORDERED, HD_TRACK_DUPLICATE, HD_TRACK_STALE, HD_TRACK_STRANGE };
+enum hd_track_verdict {
+    HD_TRACK_NEW, /* also if a doubtful one is believed now: `unique` has grown by 2 */
+    HD_TRACK_REORDERED,
+    HD_TRACK_DUPLICATE,
+    HD_TRACK_STALE,
+    HD_TRACK_STRANGE,
+    HD_TRACK_DOUBTFUL,
+};
 
 void hd_track_init(struct hd_track *track, uint64_t first);
 

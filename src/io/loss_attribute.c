@@ -2,7 +2,7 @@
 #include "loss_attribute.h"
 
 /* The mean number of datagrams in a packet is counted in sixteenths. */
-enum { MEAN_UNIT = 16, HINT_SLACK = 16 };
+enum { MEAN_UNIT = 16, HINT_SLACK = 4, HINT_LEAST = 10 };
 
 static uint64_t min(uint64_t a, uint64_t b)
 {
@@ -65,7 +65,7 @@ static void give_at_most(struct division *division, enum herald_loss_cause cause
 
 /*
  * What a counter says that grows for other reasons as well: all is possible, but it is only likely if it fits what is
- * not explained otherwise.
+ * not explained otherwise: IGMP alone, of other hosts on the LAN, makes dozens of packets that nobody here wants.
  */
 static void give_hint(struct division *division, enum herald_loss_cause cause, uint64_t packets)
 {
@@ -73,8 +73,9 @@ static void give_hint(struct division *division, enum herald_loss_cause cause, u
     struct herald_loss_part *part = &division->parts[cause];
     uint64_t likely = likely_datagrams(division->evidence, packets, packet_max);
 
-    if (division->left != HERALD_LOSS_UNKNOWN && likely >= division->left / 2 &&
-        likely <= plus(times(division->left, 2), HINT_SLACK)) {
+    if (division->left != HERALD_LOSS_UNKNOWN && likely >= HINT_LEAST &&
+        likely >= division->left - division->left / 4 &&
+        likely <= plus(division->left, division->left / 4 + HINT_SLACK)) {
         give_at_most(division, cause, packets);
         return;
     }

@@ -12,11 +12,14 @@
 
 static bool is_believable(const struct herald_peer *peer)
 {
-    enum { LOOPBACK_INDEX = 1 }; /* lo has it in every network namespace */
+    enum { LOOPBACK_INDEX = 1 };                                    /* lo has it in every network namespace */
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }; /* IPv4 inside a host, never on a wire */
     const struct herald_address unspecified = { .family = peer->address.family };
     bool local = herald_address_equal(&peer->address, &unspecified) || hd_address_is_loopback(&peer->address);
 
     if (peer->port == 0 || herald_address_is_multicast(&peer->address))
+        return false;
+    if (peer->address.family == HERALD_FAMILY_IPV6 && memcmp(peer->address.bytes, mapped, sizeof(mapped)) == 0)
         return false;
     return !local || peer->interface_index == LOOPBACK_INDEX;
 }

@@ -5,14 +5,19 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
-bool hd_bucket_take(struct hd_bucket *bucket, const struct hd_limit *limit, uint64_t now_ns)
+bool hd_bucket_take_many(struct hd_bucket *bucket, const struct hd_limit *limit, uint64_t count, uint64_t now_ns)
 {
     uint64_t due_ns = bucket->due_ns > now_ns ? bucket->due_ns : now_ns;
 
-    if (due_ns - now_ns > (limit->burst - 1) * limit->period_ns)
+    if (count > limit->burst || due_ns - now_ns > (limit->burst - count) * limit->period_ns)
         return false;
-    bucket->due_ns = due_ns + limit->period_ns;
+    bucket->due_ns = due_ns + count * limit->period_ns;
     return true;
+}
+
+bool hd_bucket_take(struct hd_bucket *bucket, const struct hd_limit *limit, uint64_t now_ns)
+{
+    return hd_bucket_take_many(bucket, limit, 1, now_ns);
 }
 
 static struct hd_asker *find(struct hd_askers *askers, uint64_t key, uint64_t now_ns, bool *ret_is_new)

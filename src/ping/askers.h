@@ -21,7 +21,10 @@ struct hd_bucket {
     uint64_t due_ns;
 };
 
-/* Whether one more is allowed; if so, it is counted. */
+/* Whether `count` (at most the burst) more are allowed; if so, they are counted. */
+bool hd_bucket_take_many(struct hd_bucket *bucket, const struct hd_limit *limit, uint64_t count, uint64_t now_ns);
+
+/* Whether one more is. */
 bool hd_bucket_take(struct hd_bucket *bucket, const struct hd_limit *limit, uint64_t now_ns);
 
 /* A source address, or one client at it. Each uses its part of this. */
@@ -41,6 +44,7 @@ struct hd_asker {
     uint64_t seen;               /* bit n: highest - n has come */
     struct hd_mpp_told told;     /* its counts */
     struct herald_address group; /* that it asked last by multicast, and where; NONE: none */
+    uint16_t group_port;
     uint32_t interface_index;
     uint8_t group_ttl;
 };

@@ -7,8 +7,9 @@
  * group, and options 5, 7 and 8 with a meaning of their own. Both forms are read by the same function, for the
  * options that differ cannot be mistaken for each other.
  *
- * herald adds options of its own, with numbers from the range for private use (RFC 6450, section 8). Other
- * implementations pass over them, and copy them into their answers as they copy everything.
+ * herald adds options of its own. Their numbers are not registered: the RFC keeps only 65532 to 65535 for experiments
+ * (section 7), and these are far above all that are assigned. Other implementations pass over them, and copy them into
+ * their answers as they copy everything.
  */
 #ifndef PING_MPP_H
 #define PING_MPP_H
@@ -130,7 +131,7 @@ HERALD_CHECKED int hd_mpp_encode(const struct hd_mpp *message, uint8_t *bytes, s
 bool hd_mpp_is_ask(const uint8_t *bytes, size_t size_bytes);
 
 /*
- * Begins the answer to a request: its options are copied in their order (RFC 6450, section 4.2), but for those that an
+ * Begins the answer to a request: its options are copied in their order (RFC 6450, section 5), but for those that an
  * answer has values of its own for. With `old`, copies all of them, as the older programs do. The request must have
  * been decoded. What fails shows in the writer.
  */

@@ -311,13 +311,9 @@ static int receive(struct herald_ping *ping)
 /* Whether a round need not be waited for any more: what is known to come has come. */
 static bool may_end_early(const struct herald_ping *ping, const struct hd_round *round)
 {
-    /* Whoever asks one member alone wants no more than that. */
-    bool is_last = !has_more_rounds(ping) &&
-                   (round->sequence + 1 == ping->next_sequence || ping->config.only_id != 0);
-
     if (round->sequence == 0)
         return ping->is_server_mode && ping->members.count > 0;
-    return is_last && (ping->config.expect == 0 || ping->members.present >= ping->config.expect) &&
+    return !has_more_rounds(ping) && (ping->config.expect == 0 || ping->members.present >= ping->config.expect) &&
            hd_ping_round_is_complete(ping, round);
 }
 

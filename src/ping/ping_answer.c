@@ -38,6 +38,15 @@ static struct hd_round *find_round(struct herald_ping *ping, const struct hd_mpp
     return round;
 }
 
+/* The kernel's times are those of a clock that may be set meanwhile: then what has passed since by another counts. */
+static uint64_t elapsed_since(const struct hd_round *round, uint64_t sent_ns, uint64_t arrived_ns)
+{
+    uint64_t now_ns = herald_clock_ns();
+    uint64_t longest_ns = now_ns > round->start_ns ? now_ns - round->start_ns : 0;
+
+    return arrived_ns < sent_ns || arrived_ns - sent_ns > longest_ns ? longest_ns : arrived_ns - sent_ns;
+}
+
 /* By the kernel's clock, from the departure of the request to the arrival of the answer, without what it was held. */
 static void measure(struct herald_ping *ping, const struct hd_member *member, struct answer *answer)
 {
@@ -53,9 +62,9 @@ static void measure(struct herald_ping *ping, const struct hd_member *member, st
         sent_ns = round->called_ns;
     if (member->asked_ns != 0 && member->asked_sequence == round->sequence)
         sent_ns = member->asked_ns;
-    elapsed_ns = answer->run->time_ns > sent_ns ? answer->run->time_ns - sent_ns : 0;
-    answer->held_ns = answer->message->has_told ? (int64_t)held_ns : -1;
+    elapsed_ns = elapsed_since(round, sent_ns, answer->run->time_ns);
     /* More than all of the time is no fact: a clock was set, or it is a lie. */
+    answer->held_ns = answer->message->has_told && held_ns <= elapsed_ns ? (int64_t)held_ns : -1;
     answer->round_trip_ns = (int64_t)(held_ns <= elapsed_ns ? elapsed_ns - held_ns : elapsed_ns);
 }
 
@@ -314,7 +323,7 @@ static void refuse(struct herald_ping *ping, uint32_t sequence)
     ping->refusal_told = true;
 }
 
-/* A server may offer another group than the one that it was asked for (RFC 6450, section 4.3). */
+/* A server may offer another group than the one that it was asked for (RFC 6450, section 3.4). */
 static void change_group(struct herald_ping *ping, const struct herald_address *group)
 {
     const struct herald_address *source = herald_address_is_ssm(group) ? &ping->server.address : NULL;
@@ -327,7 +336,7 @@ static void change_group(struct herald_ping *ping, const struct herald_address *
     (void)hd_ping_join(ping->sender, group, source);
 }
 
-/* RFC 6450, section 4.3: a session, and perhaps a group, or that there is none. */
+/* RFC 6450, section 3.4: a session, and perhaps a group, or that there is none. */
 static void take_response(struct herald_ping *ping, const struct answer *answer)
 {
     const struct hd_mpp *message = answer->message;

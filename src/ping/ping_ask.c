@@ -88,7 +88,7 @@ static int make_ask(struct herald_ping *ping, const struct hd_round *round, bool
                   ping->config.size_bytes > HD_ASK_BYTES_MIN ? ping->config.size_bytes : HD_ASK_BYTES_MIN);
 }
 
-/* RFC 6450, section 4.1: asks for a session, and for the group. */
+/* RFC 6450, section 4: asks for a session, and for the group. */
 static int make_init(struct herald_ping *ping, const struct hd_round *round, uint64_t now_ns)
 {
     struct hd_mpp message = common_request(ping, round, now_ns);
@@ -264,6 +264,14 @@ static int send_request(struct herald_ping *ping, struct hd_round *round, struct
     return ask_group(ping, round, error);
 }
 
+/* There will be no answers any more: what has come is counted. */
+static void close_all(struct herald_ping *ping)
+{
+    for (; ping->oldest_open < ping->next_sequence; ping->oldest_open++)
+        if (ping->rounds[ping->oldest_open % HD_SLOTS].open)
+            hd_ping_close_round(ping, &ping->rounds[ping->oldest_open % HD_SLOTS]);
+}
+
 int hd_ping_send_round(struct herald_ping *ping, uint64_t now_ns, struct herald_error *error)
 {
     struct hd_round *round = &ping->rounds[ping->next_sequence % HD_SLOTS];
@@ -274,18 +282,26 @@ int hd_ping_send_round(struct herald_ping *ping, uint64_t now_ns, struct herald_
 
     if (round->open)
         hd_ping_close_round(ping, round);
+    if (ping->next_sequence - ping->oldest_open >= HD_SLOTS) /* that was it */
+        ping->oldest_open = ping->next_sequence - HD_SLOTS + 1;
     settle_sent_time(ping);
     *round = (struct hd_round){ .sequence = ping->next_sequence, .start_ns = now_ns };
     plan_round(ping, round);
     r = send_request(ping, round, &failure);
     ping->attempts++;
     ping->due_ns = now_ns + (round->spread_ns > ping->facts.interval_ns ? round->spread_ns : ping->facts.interval_ns);
+    if (round->sequence > 0 && round->sequence < ping->config.rush)
+        ping->due_ns = now_ns;
+    if (r == -ENODEV || r == -ENXIO) {
+        close_all(ping);
+        if (error != NULL)
+            *error = failure;
+        return r;
+    }
     if (r < 0) {
         tell_failure(ping, r, &failure);
         ping->next_sequence += ping->config.member.port != 0; /* it is the other's turn */
-        if ((r == -ENODEV || r == -ENXIO) && error != NULL)
-            *error = failure;
-        return r == -ENODEV || r == -ENXIO ? r : 0;
+        return 0;
     }
     ping->send_failure = 0;
     round->open = true;
@@ -344,7 +360,8 @@ static void lose(struct herald_ping *ping, size_t index, uint32_t sequence)
 {
     struct hd_member *member = ping->members.list[index];
 
-    member->missed_rounds++;
+    /* Its time may end after that of a later answer has come: nobody has vanished who answers. */
+    member->missed_rounds += sequence > member->highest_unicast && sequence > member->highest_multicast;
     if (!member->facts.present)
         return;
     tell_member(ping, HERALD_PING_LOST, index, sequence);

@@ -119,8 +119,9 @@ static int keep_groups(struct herald_responder *responder, const struct herald_r
         return -ENOMEM;
     for (size_t i = 0; i < config->endpoint_count; i++)
         for (uint32_t k = 0; k < config->endpoints[i].group_count; k++)
-            if (herald_endpoint_group(&config->endpoints[i], k, &responder->groups[responder->group_count]) == 0)
-                responder->group_count++;
+            if (herald_endpoint_group(&config->endpoints[i], k, &responder->groups[responder->group_count].address) ==
+                0)
+                responder->groups[responder->group_count++].port = config->endpoints[i].port;
     return 0;
 }
 
@@ -264,6 +265,24 @@ struct hd_responder_socket *hd_responder_socket(struct herald_responder *respond
         if (responder->sockets[i].family == family && responder->sockets[i].port == 0)
             return &responder->sockets[i];
     return NULL;
+}
+
+struct hd_responder_socket *hd_responder_next_socket(struct herald_responder *responder,
+                                                     const struct hd_responder_socket *socket)
+{
+    size_t next = (size_t)(socket - responder->sockets) + 1;
+    size_t count = responder->socket_count;
+
+    if (socket->port != 0) /* clients wait for answers from there */
+        return NULL;
+    for (; next < count; next++)
+        if (responder->sockets[next].family == socket->family && responder->sockets[next].port == 0)
+            return &responder->sockets[next];
+    if (count == HD_RESPONDER_SOCKETS_MAX)
+        return NULL;
+    if (open_socket(responder, socket->family, 0, NULL) < 0 && responder->socket_count > count)
+        close(responder->sockets[--responder->socket_count].fd);
+    return responder->socket_count > count ? &responder->sockets[count] : NULL;
 }
 
 bool herald_responder_take(herald_responder *responder, const struct herald_run *run, uint64_t now_ns)

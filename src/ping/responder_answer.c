@@ -38,15 +38,21 @@ static void tell_peer(struct herald_responder *responder, enum herald_responder_
         hd_responder_tell(responder, &event);
 }
 
+/* Large answers count for several: one for each 4 KiB that are begun. */
+static uint64_t weight(size_t size_bytes)
+{
+    return 1 + size_bytes / 4096;
+}
+
 /* Whether that source may have one more answer now. */
 static bool may_answer(struct herald_responder *responder, const struct herald_run *run, const struct hd_mpp *message,
-                       uint64_t now_ns)
+                       size_t size_bytes, uint64_t now_ns)
 {
     struct hd_asker *source = hd_askers_address(responder->askers, &run->source.address, now_ns);
+    uint64_t count = weight(size_bytes);
 
-    if (hd_unicast_check(&run->source, NULL) < 0)
-        return false;
-    if (hd_bucket_take(&source->answers, &source_limit, now_ns) && hd_bucket_take(&responder->all, &all_limit, now_ns))
+    if (hd_bucket_take_many(&source->answers, &source_limit, count, now_ns) &&
+        hd_bucket_take_many(&responder->all, &all_limit, count, now_ns))
         return true;
     responder->stats.withheld++;
     if (!source->limit_told)
@@ -93,6 +99,7 @@ static uint8_t request_hops(const struct hd_mpp *message, const struct herald_ru
 static void remember_group(struct hd_asker *client, const struct herald_run *run, const struct hd_mpp *message)
 {
     client->group = run->group;
+    client->group_port = run->group_port;
     client->interface_index = run->source.interface_index;
     client->group_ttl = message->ttl >= 0 ? (uint8_t)message->ttl : 1;
 }
@@ -100,10 +107,11 @@ static void remember_group(struct hd_asker *client, const struct herald_run *run
 static void set_group(struct herald_responder *responder, struct hd_reply *reply, const struct hd_asker *client,
                       const struct hd_mpp_ask *ask, uint64_t now_ns)
 {
+    /* Answers to the group's own port would be data for every member, whoever forged that. */
     if (!ask->by_multicast || responder->id % ask->modulus != ask->remainder ||
-        client->group.family == HERALD_FAMILY_NONE)
+        client->group.family == HERALD_FAMILY_NONE || reply->to.port == client->group_port)
         return;
-    if (!hd_bucket_take(&responder->multicast, &multicast_limit, now_ns)) {
+    if (!hd_bucket_take_many(&responder->multicast, &multicast_limit, weight(reply->request_bytes), now_ns)) {
         responder->stats.withheld++;
         return;
     }
@@ -162,12 +170,19 @@ void hd_responder_ask(struct herald_responder *responder, struct hd_responder_so
                       const struct herald_run *run, const uint8_t *bytes, size_t size_bytes, uint64_t now_ns)
 {
     bool by_multicast = herald_address_is_multicast(&run->group);
-    struct hd_reply reply = { .socket = socket, .to = run->source, .arrived_ns = run->time_ns };
+    struct hd_reply reply = {
+        .socket = socket,
+        .to = run->source,
+        .arrived_ns = run->time_ns,
+        .request = bytes,
+        .request_bytes = size_bytes,
+    };
     struct hd_asker *client;
     struct hd_mpp message;
     bool is_new;
 
-    if (hd_mpp_decode(bytes, size_bytes, &message) < 0 || (message.has_only && message.only != responder->id))
+    if (hd_unicast_check(&run->source, NULL) < 0 || hd_mpp_decode(bytes, size_bytes, &message) < 0 ||
+        (message.has_only && message.only != responder->id))
         return;
     client = hd_askers_client(responder->askers, &run->source, message.client_id, now_ns, &is_new);
     responder->stats.requests++;
@@ -179,7 +194,7 @@ void hd_responder_ask(struct herald_responder *responder, struct hd_responder_so
         return;
     }
     *(by_multicast ? &client->told.heard_multicast : &client->told.heard_unicast) += 1;
-    if (!may_answer(responder, run, &message, now_ns))
+    if (!may_answer(responder, run, &message, size_bytes, now_ns))
         return;
     if (by_multicast)
         remember_group(client, run, &message);
@@ -189,8 +204,6 @@ void hd_responder_ask(struct herald_responder *responder, struct hd_responder_so
     reply.may_fragment = message.ask.may_fragment;
     reply.wants_info = message.wants_info;
     reply.wants_time = message.wants_time;
-    reply.request = bytes;
-    reply.request_bytes = size_bytes;
     reply.size_bytes = message.ask.answer_bytes > 0 ? message.ask.answer_bytes : size_bytes;
     reply.size_max_bytes = largest_answer(responder, run, &message, size_bytes, reply.size_bytes,
                                           !by_multicast && has_session(client, &message), now_ns);
@@ -213,14 +226,26 @@ static struct herald_address default_group(enum herald_family family)
     return family == HERALD_FAMILY_IPV6 ? ipv6 : ipv4;
 }
 
-/* What may be sent to for anybody who asks: kept for this by its last digits, or joined here. */
-static bool is_served(const struct herald_responder *responder, const struct herald_address *group)
+/* Whether it is joined here, and not data for its members at that port. */
+static bool is_joined(const struct herald_responder *responder, const struct herald_address *group, uint16_t port)
+{
+    bool joined = false;
+
+    for (size_t i = 0; i < responder->group_count; i++) {
+        if (!herald_address_equal(&responder->groups[i].address, group))
+            continue;
+        if (responder->groups[i].port == port)
+            return false;
+        joined = true;
+    }
+    return joined;
+}
+
+/* What may be sent to for anybody who asks: kept for this by its last digits. */
+static bool is_kept(const struct herald_address *group)
 {
     static const uint8_t ipv6_end[4] = { 0x43, 0x21, 0x12, 0x34 };
 
-    for (size_t i = 0; i < responder->group_count; i++)
-        if (herald_address_equal(&responder->groups[i], group))
-            return true;
     if (!herald_address_is_multicast(group) || herald_address_needs_zone(group))
         return false;
     if (group->family == HERALD_FAMILY_IPV6)
@@ -248,15 +273,15 @@ static struct herald_address choose_group(const struct herald_responder *respond
 
     if (message->prefix_bits < 0 || covers(&message->prefix, message->prefix_bits, &fallback))
         return fallback;
-    if (message->prefix.family == family && message->prefix_bits == all_bits && is_served(responder, &message->prefix))
+    if (message->prefix.family == family && message->prefix_bits == all_bits && is_kept(&message->prefix))
         return message->prefix;
     for (size_t i = 0; i < responder->group_count; i++)
-        if (covers(&message->prefix, message->prefix_bits, &responder->groups[i]))
-            return responder->groups[i];
+        if (covers(&message->prefix, message->prefix_bits, &responder->groups[i].address))
+            return responder->groups[i].address;
     return (struct herald_address){ .family = HERALD_FAMILY_NONE };
 }
 
-/* A Server Response: here is a session, and a group (RFC 6450, section 4.3). */
+/* A Server Response: here is a session, and a group (RFC 6450, section 5). */
 static void respond(struct herald_responder *responder, const struct hd_reply *reply, const struct hd_mpp *request,
                     const struct hd_asker *client)
 {
@@ -282,14 +307,18 @@ static void respond(struct herald_responder *responder, const struct hd_reply *r
 
 /* Which group an Echo Request is answered to, if any. */
 static struct herald_address served_group(struct herald_responder *responder, const struct hd_mpp *message,
-                                          enum herald_family family, uint64_t now_ns)
+                                          const struct hd_reply *reply, uint64_t now_ns)
 {
+    enum herald_family family = reply->to.address.family;
     struct herald_address group = message->group;
+    bool joined;
 
     if (group.family == HERALD_FAMILY_NONE)
         group = default_group(family);
-    if (group.family == family && is_served(responder, &group)) {
-        if (hd_bucket_take(&responder->multicast, &multicast_limit, now_ns))
+    /* Without a session, as in the older form, anybody may have forged it. */
+    joined = message->version >= 0 && is_joined(responder, &group, reply->to.port);
+    if (group.family == family && (joined || is_kept(&group))) {
+        if (hd_bucket_take_many(&responder->multicast, &multicast_limit, weight(reply->request_bytes), now_ns))
             return group;
         responder->stats.withheld++;
     }
@@ -299,7 +328,7 @@ static struct herald_address served_group(struct herald_responder *responder, co
 static void echo(struct herald_responder *responder, struct hd_reply *reply, const struct herald_run *run,
                  const struct hd_mpp *message, uint64_t now_ns)
 {
-    reply->group = served_group(responder, message, reply->to.address.family, now_ns);
+    reply->group = served_group(responder, message, reply, now_ns);
     /* The interface that leads to the client; a client on this host has joined where the route leads. */
     reply->interface_index = run->source.interface_index == LOOPBACK_INDEX ? 0 : run->source.interface_index;
     reply->group_ttl = responder->served_ttl;
@@ -331,7 +360,7 @@ void hd_responder_serve(struct herald_responder *responder, struct hd_responder_
     struct hd_mpp message;
     bool is_new;
 
-    if (hd_mpp_decode(bytes, size_bytes, &message) < 0 ||
+    if (hd_unicast_check(&run->source, NULL) < 0 || hd_mpp_decode(bytes, size_bytes, &message) < 0 ||
         (message.type != HD_MPP_ECHO_REQUEST && message.type != HD_MPP_INIT) ||
         (message.version != HD_MPP_VERSION_NUMBER && message.version != -1) ||
         (message.type == HD_MPP_INIT && message.version < 0)) {
@@ -342,7 +371,7 @@ void hd_responder_serve(struct herald_responder *responder, struct hd_responder_
     responder->stats.requests++;
     if (is_new)
         tell_peer(responder, HERALD_RESPONDER_ASKED, run, &message, now_ns);
-    if (!may_answer(responder, run, &message, now_ns))
+    if (!may_answer(responder, run, &message, size_bytes, now_ns))
         return;
     if (message.type == HD_MPP_INIT || (message.version >= 0 && !has_session(client, &message)))
         respond(responder, &reply, &message, client);

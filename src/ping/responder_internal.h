@@ -13,7 +13,8 @@
 #include <herald/ping.h>
 
 enum {
-    HD_RESPONDER_SOCKETS_MAX = 10, /* one for each family, and the ports served */
+    HD_RESPONDER_SPARES_MAX = 14,
+    HD_RESPONDER_SOCKETS_MAX = 10 + HD_RESPONDER_SPARES_MAX, /* one for each family, and the ports served */
     HD_RESPONDER_PORTS_MAX = 4,
     HD_PENDING_MAX = 1024,
     HD_PENDING_BYTES_MAX = 4 * 1024 * 1024,
@@ -28,6 +29,12 @@ struct hd_responder_socket {
     uint16_t port; /* that is served; 0: the own one that members answer from */
     uint8_t unicast_ttl;
     bool fragments; /* set on the socket now */
+};
+
+/* A group that is joined. */
+struct hd_responder_group {
+    struct herald_address address;
+    uint16_t port;
 };
 
 /* Where an answer goes, and how. */
@@ -65,7 +72,7 @@ struct herald_responder {
     struct hd_responder_socket sockets[HD_RESPONDER_SOCKETS_MAX];
     size_t socket_count;
     herald_receiver *receiver; /* of the groups, or NULL */
-    struct herald_address *groups;
+    struct hd_responder_group *groups;
     size_t group_count;
     struct hd_batch *batch;
     struct hd_askers *askers;
@@ -95,6 +102,13 @@ void hd_responder_tell(struct herald_responder *responder, const struct herald_r
 
 /* The socket of a family that members answer from; NULL if that family is not there. */
 struct hd_responder_socket *hd_responder_socket(struct herald_responder *responder, enum herald_family family);
+
+/*
+ * Another socket that members answer from, for when this one is full: answers to addresses that nobody has, as forged
+ * ones, stay in it for seconds. @return NULL: there are enough of them.
+ */
+struct hd_responder_socket *hd_responder_next_socket(struct herald_responder *responder,
+                                                     const struct hd_responder_socket *socket);
 
 /* ---- responder_answer.c ---------------------------------------------------------------------- */
 

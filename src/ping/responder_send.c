@@ -128,6 +128,23 @@ static void set_fragments(struct hd_responder_socket *socket, bool fragments)
         (void)hd_socket_set_int(socket->fd, IPPROTO_IP, IP_MTU_DISCOVER, fragments ? IP_PMTUDISC_DONT : IP_PMTUDISC_DO);
 }
 
+/* By the first socket that is not full. */
+static int send_anyhow(struct herald_responder *responder, const struct hd_reply *reply, size_t size_bytes,
+                       bool by_multicast)
+{
+    struct hd_reply attempt = *reply;
+    int r;
+
+    do {
+        set_fragments(attempt.socket, reply->may_fragment);
+        r = by_multicast ? send_multicast(&attempt, responder->buffer, size_bytes)
+                         : send_unicast(&attempt, responder->buffer, size_bytes);
+        if (r == -EAGAIN)
+            attempt.socket = hd_responder_next_socket(responder, attempt.socket);
+    } while (r == -EAGAIN && attempt.socket != NULL);
+    return r;
+}
+
 static void count_result(struct herald_responder *responder, const struct hd_reply *reply, int r, size_t size_bytes,
                          uint64_t *count)
 {
@@ -138,7 +155,8 @@ static void count_result(struct herald_responder *responder, const struct hd_rep
         return;
     }
     responder->stats.failed++;
-    if (responder->failure_told || r == -EAGAIN)
+    /* EACCES: a broadcast address, where nobody asks from. */
+    if (responder->failure_told || r == -EAGAIN || r == -EACCES)
         return;
     responder->failure_told = true;
     (void)hd_unicast_fail(&reply->to, r, size_bytes, &event.error);
@@ -190,18 +208,17 @@ void hd_responder_send(struct herald_responder *responder, const struct hd_reply
 {
     size_t size_bytes = make_answer(responder, reply, false);
 
-    set_fragments(reply->socket, reply->may_fragment);
     if (size_bytes == 0) {
         responder->stats.withheld++;
         return;
     }
-    count_result(responder, reply, send_unicast(reply, responder->buffer, size_bytes), size_bytes,
+    count_result(responder, reply, send_anyhow(responder, reply, size_bytes, false), size_bytes,
                  &responder->stats.answers_unicast);
     if (reply->group.family == HERALD_FAMILY_NONE)
         return;
     size_bytes = make_answer(responder, reply, true);
     if (size_bytes > 0)
-        count_result(responder, reply, send_multicast(reply, responder->buffer, size_bytes), size_bytes,
+        count_result(responder, reply, send_anyhow(responder, reply, size_bytes, true), size_bytes,
                      &responder->stats.answers_multicast);
 }
 
@@ -214,13 +231,36 @@ void hd_responder_send_bytes(struct herald_responder *responder, const struct hd
 
 /* ---- answers that wait ----------------------------------------------------------------------- */
 
+static bool is_full(const struct herald_responder *responder, size_t request_bytes)
+{
+    return responder->pending_count >= HD_PENDING_MAX ||
+           responder->pending_bytes + request_bytes > HD_PENDING_BYTES_MAX;
+}
+
+/* Who asks for the longest delays must not keep others out: what would wait longest goes. @return whether any. */
+static bool drop_latest(struct herald_responder *responder, uint64_t due_ns)
+{
+    struct hd_pending *latest = NULL;
+
+    for (size_t i = 0; i < responder->pending_count; i++)
+        if (latest == NULL || responder->pending[i].due_ns > latest->due_ns)
+            latest = &responder->pending[i];
+    if (latest == NULL || latest->due_ns <= due_ns)
+        return false;
+    responder->stats.withheld++;
+    responder->pending_bytes -= latest->reply.request_bytes;
+    free((void *)(uintptr_t)latest->reply.request);
+    *latest = responder->pending[--responder->pending_count];
+    return true;
+}
+
 int hd_responder_defer(struct herald_responder *responder, const struct hd_reply *reply, uint64_t due_ns)
 {
     uint8_t *copy;
 
-    if (responder->pending_count >= HD_PENDING_MAX ||
-        responder->pending_bytes + reply->request_bytes > HD_PENDING_BYTES_MAX)
-        return -ENOBUFS;
+    while (is_full(responder, reply->request_bytes))
+        if (!drop_latest(responder, due_ns))
+            return -ENOBUFS;
     if (responder->pending_count == responder->pending_capacity) {
         size_t capacity = responder->pending_capacity * 2 + 4;
         struct hd_pending *grown = reallocarray(responder->pending, capacity, sizeof(*grown));

@@ -114,6 +114,41 @@ static void numbers_that_cannot_be_are_ignored(void **state)
     assert_int_equal(track.strange, 3);
 }
 
+/* One forged or damaged datagram must not make everything after it come too late. */
+static void one_number_far_above_the_others_is_not_believed(void **state)
+{
+    static struct hd_track track;
+
+    (void)state;
+    hd_track_init(&track, 1);
+    for (uint64_t number = 1; number <= 1000; number++) {
+        assert_int_equal(hd_track_arrived(&track, number), HD_TRACK_NEW);
+        assert_int_equal(hd_track_arrived(&track, 1000000 * number), HD_TRACK_DOUBTFUL);
+        assert_int_equal(hd_track_arrived(&track, 1000000 * number), HD_TRACK_DOUBTFUL);
+    }
+    assert_int_equal(hd_track_expected(&track), 1000);
+    assert_int_equal(hd_track_lost(&track), 0);
+}
+
+static void two_numbers_far_above_the_others_are_believed(void **state)
+{
+    static struct hd_track track;
+
+    (void)state;
+    hd_track_init(&track, 1);
+    (void)hd_track_arrived(&track, 1);
+    assert_int_equal(hd_track_arrived(&track, 1000000), HD_TRACK_DOUBTFUL);
+    assert_int_equal(hd_track_arrived(&track, 1000001), HD_TRACK_NEW);
+    assert_int_equal(hd_track_lost(&track), 999998);
+    assert_int_equal(hd_track_arrived(&track, 2000001), HD_TRACK_DOUBTFUL);
+    assert_int_equal(hd_track_arrived(&track, 2000000), HD_TRACK_REORDERED);
+    assert_int_equal(hd_track_lost(&track), 999998 + 999998);
+    assert_int_equal(hd_track_arrived(&track, 3000000), HD_TRACK_DOUBTFUL);
+    hd_track_extend(&track, 3000001); /* that was the last one */
+    assert_int_equal(hd_track_lost(&track), 999998 + 999998 + 999997 + 1);
+    assert_int_equal(track.strange, 0);
+}
+
 static void what_is_known_to_be_sent_is_lost_without_a_later_one(void **state)
 {
     static struct hd_track track;
@@ -129,6 +164,17 @@ static void what_is_known_to_be_sent_is_lost_without_a_later_one(void **state)
     assert_int_equal(hd_track_lost(&track), 9);
     assert_int_equal(hd_track_arrived(&track, 4), HD_TRACK_REORDERED);
     assert_int_equal(hd_track_count_bursts(&track).count, 2);
+}
+
+/* iperf before 2.1 counts from 0: none is no doubtful one. */
+static void a_stream_from_zero_has_no_number_that_did_not_come(void **state)
+{
+    static struct hd_track track;
+
+    (void)state;
+    hd_track_init(&track, 0);
+    hd_track_extend(&track, 3);
+    assert_int_equal(hd_track_lost(&track), 3);
 }
 
 /* ---- jitter -------------------------------------------------------------------------------------- */
@@ -210,6 +256,43 @@ static void a_stream_counts_its_last_datagram_once(void **state)
     hd_flow_release(&flow);
 }
 
+/* This host's clock is set an hour back, then two hours forth; the sender's a year forth. */
+static void a_clock_that_is_set_does_not_make_time_pass(void **state)
+{
+    const int64_t hour_ns = INT64_C(3600000000000);
+    struct hd_flow flow;
+    struct hd_stream_header header = header_of(1);
+    struct herald_bench_figures figures;
+    uint64_t time_ns = 5 * (uint64_t)hour_ns;
+
+    (void)state;
+    assert_int_equal(hd_flow_init(&flow, &header, time_ns, 10000000000, 78), 0);
+    for (uint64_t number = 1; number <= 301; number++) {
+        header = header_of(number);
+        if (number > 150)
+            header.time_ns += UINT64_C(8760) * (uint64_t)hour_ns;
+        flow.set_ns = number <= 100 ? 0 : number <= 200 ? -hour_ns : hour_ns;
+        hd_flow_arrived(&flow, &header, 100, time_ns + (number - 1) * 1000 + (uint64_t)flow.set_ns);
+    }
+    hd_flow_figures(&flow, &figures);
+    assert_int_equal(figures.elapsed_ns, 300000);
+    assert_int_equal((int64_t)figures.rate_bps, 800000000);
+    assert_int_equal(figures.jitter_ns, 0);
+    hd_flow_release(&flow);
+}
+
+/* Times of sending are a peer's word. */
+static void jitter_of_absurd_times_does_not_overflow(void **state)
+{
+    struct hd_jitter jitter = { .any = false };
+
+    (void)state;
+    for (uint64_t i = 0; i < 1000; i++)
+        hd_jitter_arrived(&jitter, i % 2 == 0 ? i : (UINT64_C(1) << 63) + i, i);
+    assert_true(hd_jitter_ns(&jitter) > UINT64_C(1) << 57);
+    assert_true(hd_jitter_ns(&jitter) <= UINT64_C(1) << 58);
+}
+
 static void who_comes_late_has_lost_nothing(void **state)
 {
     struct hd_flow flow;
@@ -236,6 +319,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_those_of_a_model),
         cmocka_unit_test(numbers_that_cannot_be_are_ignored),
+        cmocka_unit_test(a_stream_from_zero_has_no_number_that_did_not_come),
+        cmocka_unit_test(one_number_far_above_the_others_is_not_believed),
+        cmocka_unit_test(two_numbers_far_above_the_others_are_believed),
+        cmocka_unit_test(a_clock_that_is_set_does_not_make_time_pass),
+        cmocka_unit_test(jitter_of_absurd_times_does_not_overflow),
         cmocka_unit_test(what_is_known_to_be_sent_is_lost_without_a_later_one),
         cmocka_unit_test(jitter_is_that_of_rfc_3550),
         cmocka_unit_test(a_stream_counts_its_last_datagram_once),

@@ -29,6 +29,7 @@ static const uint8_t old_last[] = { 0xff, 0xff, 0xff, 0x80, 0x6b, 0x03, 0xa4, 0x
 static const uint8_t wide[] = { 0, 0, 0, 5, 0x6b, 0x03, 0xa4, 0x6a, 0, 0, 0, 0, 0, 0, 0, 2, 0x08, 0, 0, 0 };
 static const uint8_t not_wide[] = { 0, 0, 0, 5, 0x6b, 0x03, 0xa4, 0x6a, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0 };
 static const uint8_t no_time[] = { 0, 0, 0, 5, 0x6b, 0x03, 0xa4, 0x6a, 0, 0x0f, 0x42, 0x40, 0, 0, 0, 0, IPERF_REST };
+static const uint8_t zeros[1400];
 static const uint8_t no_number[] = { 0, 0, 0, 0, 0x6b, 0x03, 0xa4, 0x6a, 0, 0, 0, 0, 0x80, 0, 0, 0, IPERF_REST };
 
 static void heads_of_iperf_are_understood(void **state)
@@ -49,6 +50,7 @@ static void heads_of_iperf_are_understood(void **state)
         { not_wide, sizeof(not_wide), 0, 5, false, UINT64_C(1795400810000000000) },
         { no_time, sizeof(no_time), -EBADMSG, 0, false, 0 },
         { no_number, sizeof(no_number), -EBADMSG, 0, false, 0 },
+        { zeros, sizeof(zeros), -EBADMSG, 0, false, 0 },
         { iperf_first, 11, -EBADMSG, 0, false, 0 },
         { iperf_first, 0, -EBADMSG, 0, false, 0 },
     };

@@ -446,6 +446,45 @@ static void of_an_option_that_comes_twice_the_first_counts(void **state)
     free(bytes);
 }
 
+/* ---- one member alone, and what it finds ----------------------------------------------------- */
+
+static void whom_is_asked_and_what_is_told_come_through(void **state)
+{
+    const struct hd_mpp ask = {
+        .type = HD_MPP_ECHO_REQUEST,
+        .version = HD_MPP_VERSION_NUMBER,
+        .client_id = { (const uint8_t *)"client", 6 },
+        .has_sequence = true,
+        .sequence = 7,
+        .ttl = -1,
+        .prefix_bits = -1,
+        .has_ask = true,
+        .ask = { .modulus = 1 },
+        .text = { (const uint8_t *)"?", 1 },
+        .has_only = true,
+        .only = UINT64_C(0x0123456789abcdef),
+    };
+    uint8_t bytes[ROOM_BYTES], answer[ROOM_BYTES];
+    struct hd_writer writer = hd_writer_over(answer, sizeof(answer));
+    struct hd_mpp message;
+    int size = hd_mpp_encode(&ask, bytes, sizeof(bytes));
+
+    (void)state;
+    assert_true(size > 0 && hd_mpp_is_ask(bytes, (size_t)size));
+    assert_int_equal(hd_mpp_decode(bytes, (size_t)size, &message), 0);
+    assert_true(message.has_only && message.only == ask.only);
+    assert_int_equal(message.text.size_bytes, 1);
+    /* Neither is copied into the answer, which has a text of its own. */
+    hd_mpp_begin_answer(&writer, bytes, (size_t)size, false);
+    hd_mpp_put_text(&writer, "herald 1\nend\n", 13);
+    assert_int_equal(hd_mpp_decode(answer, hd_writer_size(&writer), &message), 0);
+    assert_false(message.has_only);
+    assert_int_equal(message.text.size_bytes, 13);
+    /* An id has eight bytes. */
+    bytes[size - 9]--;
+    assert_int_equal(hd_mpp_decode(bytes, (size_t)size - 1, &message), -EBADMSG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +500,7 @@ int main(void)
         cmocka_unit_test(a_text_has_at_most_1000_bytes),
         cmocka_unit_test(only_a_whole_request_of_ours_is_a_ping),
         cmocka_unit_test(of_an_option_that_comes_twice_the_first_counts),
+        cmocka_unit_test(whom_is_asked_and_what_is_told_come_through),
     };
 
     return cmocka_run_group_tests_name("mpp", tests, NULL, NULL);

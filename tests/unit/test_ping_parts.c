@@ -2,6 +2,8 @@
 /* Parts of ping: percentiles, members and what is computed of them, limits and sessions of askers. */
 #include "askers.h"
 #include "members.h"
+#include "ping_internal.h"
+#include "responder_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -218,6 +220,22 @@ static void a_limit_allows_a_burst_and_then_its_rate(void **state)
     assert_int_equal(allowed, 250);
 }
 
+static void large_answers_take_more_of_a_limit(void **state)
+{
+    const struct hd_limit limit = { SECOND / 50, 100 };
+    struct hd_bucket bucket = { 0 };
+    int allowed = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        allowed += hd_bucket_take_many(&bucket, &limit, 16, 1000 * SECOND);
+    assert_int_equal(allowed, 6);
+    assert_true(hd_bucket_take_many(&bucket, &limit, 4, 1000 * SECOND));
+    assert_false(hd_bucket_take(&bucket, &limit, 1000 * SECOND));
+    assert_true(hd_bucket_take_many(&bucket, &limit, 100, 1100 * SECOND));
+    assert_false(hd_bucket_take_many(&bucket, &limit, 101, 1200 * SECOND));
+}
+
 static struct hd_askers *new_askers(void)
 {
     struct hd_askers *askers = calloc(1, sizeof(*askers));
@@ -287,6 +305,99 @@ static void requests_that_came_before_are_known(void **state)
         assert_int_equal(hd_asker_note(&asker, rows[i].sequence), rows[i].is_new);
 }
 
+/* ---- answers that wait ----------------------------------------------------------------------- */
+
+static void a_long_wait_does_not_keep_a_short_one_out(void **state)
+{
+    struct herald_responder *responder = calloc(1, sizeof(*responder));
+    const struct hd_reply reply = { .request = (const uint8_t *)"request", .request_bytes = 7 };
+
+    (void)state;
+    assert_non_null(responder);
+    responder->epoll_fd = -1;
+    for (uint64_t i = 0; i < HD_PENDING_MAX; i++)
+        assert_int_equal(hd_responder_defer(responder, &reply, 60 * SECOND + i), 0);
+    assert_true(hd_responder_defer(responder, &reply, 70 * SECOND) < 0);
+    assert_int_equal(responder->stats.withheld, 0);
+    assert_int_equal(hd_responder_defer(responder, &reply, SECOND), 0);
+    assert_int_equal(responder->stats.withheld, 1);
+    assert_int_equal(responder->pending_count, HD_PENDING_MAX);
+    assert_int_equal(responder->pending_bytes, 7 * HD_PENDING_MAX);
+    assert_int_equal(herald_responder_deadline(responder), SECOND);
+    /* The one that would have waited longest is gone: now this one waits longest. */
+    assert_true(hd_responder_defer(responder, &reply, 60 * SECOND + HD_PENDING_MAX - 2) < 0);
+    herald_responder_free(responder);
+}
+
+/* ---- round trips ----------------------------------------------------------------------------- */
+
+/* An answer to round 1 that came `after_ns` the request left, by the clock that may be set. */
+static int64_t round_trip(int64_t after_ns, uint64_t passed_ns, uint64_t held_ns, int64_t *ret_held_ns)
+{
+    struct herald_ping *ping = calloc(1, sizeof(*ping));
+    const struct hd_mpp answer = {
+        .type = HD_MPP_ECHO_REPLY,
+        .version = HD_MPP_VERSION_NUMBER,
+        .client_id = { (const uint8_t *)"abcdefgh", HD_CLIENT_ID_BYTES },
+        .has_sequence = true,
+        .sequence = 1,
+        .ttl = -1,
+        .prefix_bits = -1,
+        .has_told = true,
+        .told = { .id = 77, .held_ns = held_ns, .heard_multicast = 1, .answered_unicast = 1 },
+    };
+    const uint64_t sent_ns = 1000000 * SECOND;
+    struct herald_run run = { .source = { .address = address_of(1), .port = 7 }, .group = address_of(2), .ttl = 64 };
+    struct herald_ping_member member;
+    uint8_t bytes[256];
+    int size = hd_mpp_encode(&answer, bytes, sizeof(bytes));
+
+    assert_non_null(ping);
+    assert_true(size > 0);
+    memcpy(ping->client_id, "abcdefgh", HD_CLIENT_ID_BYTES);
+    hd_members_init(&ping->members, 1);
+    hd_samples_init(&ping->unicast, 8);
+    hd_samples_init(&ping->multicast, 8);
+    ping->next_sequence = 2;
+    ping->rounds[1] = (struct hd_round){
+        .sequence = 1, .open = true, .called_ns = sent_ns, .sent_ns = sent_ns, .start_ns = herald_clock_ns() - passed_ns
+    };
+    run.time_ns = (uint64_t)((int64_t)sent_ns + after_ns);
+    hd_ping_take(ping, &run, bytes, (size_t)size);
+    assert_int_equal(herald_ping_member(ping, 0, &member), 0);
+    hd_members_release(&ping->members);
+    hd_samples_release(&ping->unicast);
+    hd_samples_release(&ping->multicast);
+    free(ping->events);
+    free(ping);
+    *ret_held_ns = member.held_max_ns;
+    return member.unicast.min_ns;
+}
+
+static void a_clock_that_is_set_does_not_make_a_round_trip(void **state)
+{
+    const int64_t second = (int64_t)SECOND;
+    int64_t held_ns;
+
+    (void)state;
+    assert_int_equal(round_trip(second / 10, SECOND, 0, &held_ns), second / 10);
+    /* Set forward, and back: what has passed since. */
+    assert_in_range(round_trip(3600 * second, SECOND, 0, &held_ns), second, 100 * second);
+    assert_in_range(round_trip(-3600 * second, SECOND, 0, &held_ns), second, 100 * second);
+}
+
+static void what_was_held_is_taken_out_unless_it_is_a_lie(void **state)
+{
+    const int64_t second = (int64_t)SECOND;
+    int64_t held_ns;
+
+    (void)state;
+    assert_int_equal(round_trip(second / 2, SECOND, SECOND / 4, &held_ns), second / 4);
+    assert_int_equal(held_ns, second / 4);
+    assert_int_equal(round_trip(second / 2, SECOND, SECOND, &held_ns), second / 2);
+    assert_int_equal(held_ns, -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,9 +408,13 @@ int main(void)
         cmocka_unit_test(the_directions_of_loss_are_told_apart),
         cmocka_unit_test(slots_are_used_again),
         cmocka_unit_test(a_limit_allows_a_burst_and_then_its_rate),
+        cmocka_unit_test(large_answers_take_more_of_a_limit),
         cmocka_unit_test(clients_have_sessions_of_their_own),
         cmocka_unit_test(a_flood_of_addresses_takes_bounded_room),
         cmocka_unit_test(requests_that_came_before_are_known),
+        cmocka_unit_test(a_long_wait_does_not_keep_a_short_one_out),
+        cmocka_unit_test(a_clock_that_is_set_does_not_make_a_round_trip),
+        cmocka_unit_test(what_was_held_is_taken_out_unless_it_is_a_lie),
     };
 
     return cmocka_run_group_tests_name("ping_parts", tests, NULL, NULL);
