@@ -5,6 +5,7 @@
 
 #include <herald/ask.h>
 #include <herald/bench.h>
+#include <herald/doctor.h>
 #include <herald/endpoint.h>
 #include <herald/error.h>
 #include <herald/histogram.h>
