@@ -171,9 +171,45 @@ static void put_upper(const char *text)
         putchar(toupper((unsigned char)*text));
 }
 
-static void put_command_page(const struct command *command, const char *version, const char *date)
+static void put_options(const struct command *command)
 {
     const struct option *option;
+
+    for (size_t i = 0; (option = options_row(command, i)) != NULL; i++)
+        put_option(option);
+}
+
+static void put_synopsis(const struct command *command)
+{
+    printf("\\fBherald %s\\fR [\\fIOPTION\\fR...] %s\n", command->name, command->operands);
+}
+
+/* A member of a family has sections of its own on the family's page. */
+static void put_member_sections(const struct command *member)
+{
+    printf(".SH \"HERALD ");
+    put_upper(member->name);
+    fputs("\"\n", stdout);
+    put_prose(member->details);
+    fputs(".SS Options\n", stdout);
+    put_options(member);
+    if (member->examples != NULL) {
+        fputs(".SS Examples\n", stdout);
+        put_examples(member->examples);
+    }
+}
+
+static bool takes_endpoint(const struct command *command)
+{
+    for (size_t i = 0; command->subcommands != NULL && command->subcommands[i] != NULL; i++)
+        if (takes_endpoint(command->subcommands[i]))
+            return true;
+    return strncmp(command->operands, "EP", 2) == 0;
+}
+
+static void put_command_page(const struct command *command, const char *version, const char *date)
+{
+    const struct command *const *members = command->subcommands;
 
     fputs(".\\\" Generated from the tables of the command.\n.TH HERALD\\-", stdout);
     put_upper(command->name);
@@ -181,17 +217,25 @@ static void put_command_page(const struct command *command, const char *version,
     fputs(".nh\n.ad l\n", stdout); /* names and options are not hyphenated */
     printf(".SH NAME\nherald\\-%s \\- ", command->name);
     put_roff(command->summary, strlen(command->summary), false);
-    printf("\n.SH SYNOPSIS\n\\fBherald %s\\fR [\\fIOPTION\\fR...]", command->name);
-    printf(" %s\n", command->operands);
+    fputs("\n.SH SYNOPSIS\n", stdout);
+    if (members == NULL)
+        put_synopsis(command);
+    for (size_t i = 0; members != NULL && members[i] != NULL; i++) {
+        fputs(i > 0 ? ".br\n" : "", stdout);
+        put_synopsis(members[i]);
+    }
     fputs(".SH DESCRIPTION\n", stdout);
     if (command->details != NULL)
         put_prose(command->details);
     else
         put_sentence(command->summary, "");
-    fputs(".SH OPTIONS\n", stdout);
-    for (size_t i = 0; (option = options_row(command, i)) != NULL; i++)
-        put_option(option);
-    if (strncmp(command->operands, "EP", 2) == 0) {
+    for (size_t i = 0; members != NULL && members[i] != NULL; i++)
+        put_member_sections(members[i]);
+    if (members == NULL) {
+        fputs(".SH OPTIONS\n", stdout);
+        put_options(command);
+    }
+    if (takes_endpoint(command)) {
         fputs(".SH ENDPOINTS\n", stdout);
         put_endpoints();
     }
@@ -204,12 +248,21 @@ static void put_command_page(const struct command *command, const char *version,
     put_see_also(command);
 }
 
+static void put_command_items(const struct command *const *list)
+{
+    for (size_t i = 0; list[i] != NULL; i++) {
+        if (list[i]->subcommands != NULL) {
+            put_command_items(list[i]->subcommands);
+            continue;
+        }
+        printf(".TP\n\\fBherald %s\\fR %s\n", list[i]->name, list[i]->operands);
+        put_sentence(list[i]->summary, "");
+    }
+}
+
 static void put_command_list(void)
 {
-    for (size_t i = 0; commands[i] != NULL; i++) {
-        printf(".TP\n\\fBherald %s\\fR %s\n", commands[i]->name, commands[i]->operands);
-        put_sentence(commands[i]->summary, "");
-    }
+    put_command_items(commands);
 }
 
 /* Replaces a line of a template that is a lone @WORD@; @VERSION@ and @DATE@ may also stand inside of a line. */
@@ -278,14 +331,40 @@ static bool completes(const struct option *option, const char *kind)
     return option->complete != NULL && strcmp(option->complete, kind) == 0;
 }
 
+/* The name of a command as one word: a member of a family as FAMILY-MEMBER. */
+static void put_key(const struct command *command)
+{
+    for (const char *at = command->name; *at != '\0'; at++)
+        putchar(*at == ' ' ? '-' : *at);
+}
+
+/* The last word of a command's name. */
+static const char *last_word(const struct command *command)
+{
+    const char *blank = strrchr(command->name, ' ');
+
+    return blank != NULL ? blank + 1 : command->name;
+}
+
+static void put_names(const struct command *const *list)
+{
+    for (size_t i = 0; list[i] != NULL; i++)
+        printf("%s%s", i > 0 ? " " : "", last_word(list[i]));
+}
+
 /* What bash runs when the word before the cursor is this option. */
 static void put_bash_value(const struct command *command, const struct option *option)
 {
     if (option->kind == OPTION_FLAG)
         return;
-    printf("    %s:--%s", command->name, option->name);
-    if (option->letter != 0)
-        printf(" | %s:-%c", command->name, option->letter);
+    fputs("    ", stdout);
+    put_key(command);
+    printf(":--%s", option->name);
+    if (option->letter != 0) {
+        fputs(" | ", stdout);
+        put_key(command);
+        printf(":-%c", option->letter);
+    }
     fputs(")\n", stdout);
     if (option->kind == OPTION_CHOICE) {
         fputs("        _herald_words '", stdout);
@@ -307,16 +386,39 @@ static void put_bash_options(const struct command *command)
 {
     const struct option *option;
 
-    printf("    %s) _herald_words '", command->name);
+    fputs("    ", stdout);
+    put_key(command);
+    fputs(") _herald_words '", stdout);
     for (size_t i = 0; (option = options_row(command, i)) != NULL; i++)
         printf("%s--%s", i > 0 ? " " : "", option->name);
     fputs("' ;;\n", stdout);
+    for (size_t i = 0; command->subcommands != NULL && command->subcommands[i] != NULL; i++)
+        put_bash_options(command->subcommands[i]);
 }
 
-static void put_command_names(void)
+static void put_bash_values(const struct command *command)
 {
-    for (size_t i = 0; commands[i] != NULL; i++)
-        printf("%s%s", i > 0 ? " " : "", commands[i]->name);
+    const struct option *option;
+
+    for (size_t row = 0; (option = options_row(command, row)) != NULL; row++)
+        put_bash_value(command, option);
+    for (size_t i = 0; command->subcommands != NULL && command->subcommands[i] != NULL; i++)
+        put_bash_values(command->subcommands[i]);
+}
+
+/* The second word of a family is one of its members, and names the command together with the first. */
+static void put_bash_families(void)
+{
+    fputs("    case $command in\n", stdout);
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (commands[i]->subcommands == NULL)
+            continue;
+        printf("    %s)\n        if ((COMP_CWORD == 2)); then\n            _herald_words '", commands[i]->name);
+        put_names(commands[i]->subcommands);
+        printf(" --help'\n            return\n        fi\n        command=%s-${COMP_WORDS[2]}\n        ;;\n",
+               commands[i]->name);
+    }
+    fputs("    esac\n", stdout);
 }
 
 static const char bash_start[] =
@@ -346,6 +448,7 @@ static const char bash_start[] =
     "{\n"
     "    local current=${COMP_WORDS[COMP_CWORD]}\n"
     "    local previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
+    "    local command=${COMP_WORDS[1]}\n"
     "\n"
     "    COMPREPLY=()\n"
     "    # --name=value comes as three words.\n"
@@ -358,7 +461,7 @@ static const char bash_start[] =
 /* What is no option. The first operand is the endpoint, which nobody can guess. */
 static void put_bash_operands(void)
 {
-    fputs("    if [[ $current != -* ]]; then\n        case ${COMP_WORDS[1]} in\n", stdout);
+    fputs("    if [[ $current != -* ]]; then\n        case $command in\n", stdout);
     for (size_t i = 0; commands[i] != NULL; i++)
         if (commands[i]->complete != NULL && strcmp(commands[i]->complete, "file") == 0)
             printf("        %s) ((COMP_CWORD < 3)) || _herald_paths -f ;;\n", commands[i]->name);
@@ -367,21 +470,19 @@ static void put_bash_operands(void)
 
 static void put_bash(void)
 {
-    const struct option *option;
-
     fputs(bash_start, stdout);
     fputs("    if ((COMP_CWORD == 1)); then\n        _herald_words '", stdout);
-    put_command_names();
-    fputs(" --help --version'\n        return\n    fi\n    case ${COMP_WORDS[1]}:$previous in\n", stdout);
-    for (size_t i = 0; commands[i] != NULL; i++) {
-        for (size_t row = 0; (option = options_row(commands[i], row)) != NULL; row++)
-            put_bash_value(commands[i], option);
-    }
+    put_names(commands);
+    fputs(" --help --version'\n        return\n    fi\n", stdout);
+    put_bash_families();
+    fputs("    case $command:$previous in\n", stdout);
+    for (size_t i = 0; commands[i] != NULL; i++)
+        put_bash_values(commands[i]);
     fputs("    help:help)\n        _herald_words '", stdout);
-    put_command_names();
+    put_names(commands);
     fputs(" --help'\n        return\n        ;;\n    esac\n", stdout);
     put_bash_operands();
-    fputs("    case ${COMP_WORDS[1]} in\n", stdout);
+    fputs("    case $command in\n", stdout);
     for (size_t i = 0; commands[i] != NULL; i++)
         put_bash_options(commands[i]);
     fputs("    esac\n}\n\ncomplete -F _herald herald\n", stdout);
@@ -443,11 +544,30 @@ static void put_zsh_option(const struct option *option)
     fputs("' \\\n", stdout);
 }
 
+static void put_zsh_command(const struct command *command);
+
+/* One more word is taken off, and chooses a member. */
+static void put_zsh_family(const struct command *family)
+{
+    printf("    %s)\n        if ((CURRENT == 2)); then\n            compadd ", family->name);
+    put_names(family->subcommands);
+    fputs(" --help\n            return\n        fi\n"
+          "        shift words\n        ((CURRENT--))\n        case $words[1] in\n",
+          stdout);
+    for (size_t i = 0; family->subcommands[i] != NULL; i++)
+        put_zsh_command(family->subcommands[i]);
+    fputs("        esac\n        ;;\n", stdout);
+}
+
 static void put_zsh_command(const struct command *command)
 {
     const struct option *option;
 
-    printf("    %s)\n        _arguments -s -S : \\\n", command->name);
+    if (command->subcommands != NULL) {
+        put_zsh_family(command);
+        return;
+    }
+    printf("    %s)\n        _arguments -s -S : \\\n", last_word(command));
     for (size_t i = 0; (option = options_row(command, i)) != NULL; i++)
         put_zsh_option(option);
     fputs("            '*:", stdout);
@@ -455,7 +575,7 @@ static void put_zsh_command(const struct command *command)
     putchar(':');
     if (command == &command_help) {
         putchar('(');
-        put_command_names();
+        put_names(commands);
         putchar(')');
     } else if (command->complete != NULL && strcmp(command->complete, "file") == 0) {
         fputs("_files", stdout);

@@ -46,6 +46,8 @@ static const struct option get_options[] = {
       "do not wait for the disk before the sender is told that it is received: faster, but a power cut may lose it" },
     { "silent", 0, NULL, OPTION_FLAG, AT(silent), 0, 0, NULL, NULL, NULL,
       "never send anything: ask for no repairs, give no receipts" },
+    { "no-ping", 0, NULL, OPTION_FLAG, AT(no_ping), 0, 0, NULL, NULL, NULL,
+      "do not answer herald ping, nor tell herald doctor --peer what is wrong with this host" },
     { "unicast-feedback", 0, NULL, OPTION_FLAG, AT(unicast_feedback), 0, 0, NULL, NULL, NULL,
       "answer by unicast instead of to the group; always so with SOURCE@ in the endpoint" },
     { "interface", 'i', "IFACE", OPTION_LIST, AT(interfaces), 0, 0, NULL, NULL, "iface",
@@ -228,6 +230,9 @@ const struct command command_get = {
         "symbolic link. A file whose name is taken replaces the old one, as scp and rsync do, so that putting a "
         "directory again refreshes it; see --rename and --skip. Files belong to whoever runs this command, and never "
         "become setuid.\n"
+        "\n"
+        "If datagrams were lost on the way, although they came again, a last line says how many, and where: in the "
+        "network, or on this host by its network card, its firewall or a full receive buffer (--rcvbuf).\n"
         "\n"
         "Each object that is complete is a line on standard output; what is said about it goes to standard error, "
         "except that -o - writes nothing but the data to standard output.\n"

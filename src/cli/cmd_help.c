@@ -17,9 +17,15 @@ static int run(const void *settings, const struct operands *operands)
         help_print_overview(stdout, help_columns(stdout));
         return STATUS_DONE;
     }
-    const struct command *command = command_find(operands->items[0]);
+    size_t count = operands->count;
+    char **words = operands->items;
+    const struct command *command = command_resolve(&count, &words, &error);
+    if (command != NULL && count > 0) {
+        herald_error_set(&error, -EINVAL, "'%.64s' is one operand too many", words[0]);
+        herald_error_advise(&error, "herald help %s", command->name);
+        command = NULL;
+    }
     if (command == NULL) {
-        command_error(operands->items[0], &error);
         output_error(&output, &error);
         return STATUS_USAGE;
     }
@@ -30,7 +36,7 @@ static int run(const void *settings, const struct operands *operands)
 const struct command command_help = {
     .name = "help",
     .operands = "[COMMAND]",
-    .operands_max = 1,
+    .operands_max = 2, /* of a family its member, too */
     .summary = "explain herald or one of its commands",
     .details = "Without an operand it lists the commands and what they have in common; with a command's name it "
                "prints everything about that command, as COMMAND --help does.",

@@ -51,6 +51,9 @@ static const struct option listen_options[] = {
       "ask for this much receive buffer per group and interface; the kernel may grant less, which is told" },
     { "keep-duplicates", 0, NULL, OPTION_FLAG, AT(keep_duplicates), 0, 0, NULL, NULL, NULL,
       "print the copies too that two interfaces on one LAN bring" },
+    { "no-ping", 0, NULL, OPTION_FLAG, AT(no_ping), 0, 0, NULL, NULL, NULL,
+      "do not answer herald ping, nor tell herald doctor --peer what is wrong with this host: their requests are "
+      "printed and acknowledged like other datagrams" },
     { "no-print", 0, NULL, OPTION_FLAG, AT(no_print), 0, 0, NULL, NULL, NULL,
       "do not print the datagrams, only count them" },
     { NULL, 0, NULL, OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL, NULL },
@@ -140,6 +143,29 @@ static int fail_open(struct listener *listener, int code, const struct herald_er
     return status;
 }
 
+/* Where what is missing was lost. */
+static int open_losses(struct listener *listener)
+{
+    const struct herald_loss_config config = { .receiver = listener->receiver };
+    struct herald_error error;
+    int r = herald_loss_new(&listener->loss, &config, &error);
+
+    if (r == 0 && listener->settings->stats_ns > 0)
+        r = herald_loss_new(&listener->interval_loss, &config, &error);
+    return r == 0 ? STATUS_DONE : fail_open(listener, r, &error);
+}
+
+/* Pings are answered too, if this host can. */
+static void open_responder(struct listener *listener)
+{
+    const struct herald_responder_config config = { .examine = examined_tell, .examine_userdata = &listener->examined };
+    struct herald_error error;
+
+    listener->examined = (struct examined){ listener->endpoints, listener->endpoint_count };
+    if (!listener->settings->no_ping && herald_responder_new(&listener->responder, &config, &error) < 0)
+        output_warning(&listener->messages, &error);
+}
+
 static int open_receiver(struct listener *listener)
 {
     const struct listen_settings *settings = listener->settings;
@@ -156,7 +182,10 @@ static int open_receiver(struct listener *listener)
 
     raise_descriptor_limit();
     r = herald_receiver_new(&listener->receiver, &config, &error);
-    return r == 0 ? STATUS_DONE : fail_open(listener, r, &error);
+    if (r < 0)
+        return fail_open(listener, r, &error);
+    open_responder(listener);
+    return open_losses(listener);
 }
 
 static void warn_without_shell(struct listener *listener, const char *command_line)
@@ -231,7 +260,10 @@ static void init_listener(struct listener *listener, const struct listen_setting
 static void release_listener(struct listener *listener)
 {
     listener->runner = runner_free(listener->runner);
+    listener->loss = herald_loss_free(listener->loss);
+    listener->interval_loss = herald_loss_free(listener->interval_loss);
     listener->receiver = herald_receiver_free(listener->receiver);
+    listener->responder = herald_responder_free(listener->responder);
     sources_release(&listener->sources);
     free(listener->endpoints);
 }
@@ -245,7 +277,7 @@ static void take_run(struct listener *listener, const struct herald_run *run, ui
     uint64_t left = settings->count > 0 ? (uint64_t)settings->count - listener->datagrams : UINT64_MAX;
     struct source *source;
 
-    if (listener->finished)
+    if (listener->finished || (listener->responder != NULL && herald_responder_take(listener->responder, run, now_ns)))
         return;
     if (count > left)
         count = (size_t)left;
@@ -292,6 +324,8 @@ static uint64_t next_deadline(const struct listener *listener)
     const struct listen_settings *settings = listener->settings;
     uint64_t deadline_ns = herald_receiver_deadline(listener->receiver);
 
+    if (listener->responder != NULL)
+        deadline_ns = earlier(deadline_ns, herald_responder_deadline(listener->responder));
     if (settings->for_ns > 0 && !listener->time_up)
         deadline_ns = earlier(deadline_ns, listener->start_ns + settings->for_ns);
     if (settings->stats_ns > 0)
@@ -315,13 +349,14 @@ static struct output *watched_output(struct listener *listener)
 static void wait_for_something(struct listener *listener, int interrupt_fd)
 {
     struct output *output = watched_output(listener);
-    struct pollfd fds[5] = {
+    struct pollfd fds[6] = {
         { .fd = interrupt_fd, .events = POLLIN },
         /* Once finished, only the last programs are waited for. */
         { .fd = listener->finished ? -1 : herald_receiver_fd(listener->receiver), .events = POLLIN },
         { .fd = output != NULL ? output->data_fd : -1, .events = 0 },
+        { .fd = listener->responder != NULL ? herald_responder_fd(listener->responder) : -1, .events = POLLIN },
     };
-    size_t count = 3;
+    size_t count = 4;
     uint64_t now_ns = herald_clock_ns();
     uint64_t deadline_ns = next_deadline(listener);
     struct timespec timeout = { 0 };
@@ -348,6 +383,8 @@ static int step(struct listener *listener)
     listen_report_events(listener);
     if (r == 0)
         r = receive(listener);
+    if (r == 0 && listener->responder != NULL)
+        r = herald_responder_process(listener->responder, now_ns);
     listen_run_programs(listener, now_ns);
     now_ns = herald_clock_ns();
     if (settings->stats_ns > 0 && now_ns >= listener->stats_due_ns) {
@@ -476,7 +513,7 @@ const struct command command_listen = {
     .details =
         "Joins every group on every interface that can do multicast, and on lo, and prints each datagram that arrives: "
         "time, sender, group, interface, TTL on arrival, size and payload. Each is answered with \"ack\" by unicast to "
-        "its sender, so that the sender knows who heard.\n"
+        "its sender, so that the sender knows who heard. Who asks by herald ping gets the answer to that instead.\n"
         "\n"
         "EP is GROUP:PORT, such as 239.1.2.3:10000 or [ff15::7]:10000. GROUP+N means N consecutive groups, GROUP%IFACE "
         "one interface, SOURCE@GROUP only what that source sends (SSM). IPv4 and IPv6 may be mixed. IPv6 groups of "
@@ -490,7 +527,9 @@ const struct command command_listen = {
         "programs may listen to the same groups and ports at the same time.\n"
         "\n"
         "What full receive buffers lose is told in the summary and by --stats as the kernel counts it: in packets of "
-        "one or more datagrams, so that at least so many are lost. --rcvbuf makes the buffers larger.\n"
+        "one or more datagrams, so that at least so many are lost. --rcvbuf makes the buffers larger. If datagrams "
+        "were lost on this host, a line below says where, by the kernel's counters, and what helps. Some of these "
+        "count what other programs lost, too: then it says \"at most\" or \"perhaps\".\n"
         "\n"
         "Ctrl-C ends it with a summary. The status is 0 then; 1 when fewer than --count datagrams came within --for; 4 "
         "when none came.",

@@ -6,6 +6,7 @@
 #ifndef CLI_GET_H
 #define CLI_GET_H
 
+#include "examined.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -30,6 +31,7 @@ struct get_settings {
     bool any_links;
     bool no_sync;
     bool silent;
+    bool no_ping;
     bool unicast_feedback;
     struct text_list interfaces;
     int64_t node_id; /* 0: not given */
@@ -44,10 +46,11 @@ struct get {
     struct progress progress;
     struct herald_endpoint endpoint;
     struct herald_address accept[TEXT_LIST_MAX];
-    const char *directory; /* where names are below; NULL: not into a directory */
-    bool to_stdout;        /* the data, and nothing else */
-    int device_fd;         /* a fifo or device that --output names; -1: none */
-    bool stdout_is_file;   /* nobody reads it who could go */
+    const char *directory;    /* where names are below; NULL: not into a directory */
+    bool to_stdout;           /* the data, and nothing else */
+    int device_fd;            /* a fifo or device that --output names; -1: none */
+    bool stdout_is_file;      /* nobody reads it who could go */
+    struct examined examined; /* what askers are told about */
     herald_inbox *inbox;
     struct runner *runner; /* NULL without --on-complete */
     uint64_t start_ns;

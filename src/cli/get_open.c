@@ -122,6 +122,9 @@ static int open_inbox(struct get *get, struct herald_error *error)
         .node_id = (uint32_t)settings->node_id,
         .unicast_feedback = settings->unicast_feedback,
         .silent = settings->silent,
+        .no_ping = settings->no_ping,
+        .examine = examined_tell,
+        .examine_userdata = &get->examined,
         .kind = HERALD_INBOX_DIRECTORY,
         .directory = get->directory,
         .clash = clash_of(settings),
@@ -134,6 +137,7 @@ static int open_inbox(struct get *get, struct herald_error *error)
         .receive_buffer_bytes = settings->receive_buffer_bytes,
     };
 
+    get->examined = (struct examined){ &get->endpoint, 1 };
     if (get->to_stdout) {
         config.kind = HERALD_INBOX_DESCRIPTOR;
         config.fd = STDOUT_FILENO;

@@ -3,6 +3,7 @@
 #include "get.h"
 
 #include "joins.h"
+#include "losses.h"
 #include "status.h"
 #include "words.h"
 
@@ -91,19 +92,6 @@ static const char *unfinished_text(const struct herald_inbox_stats *stats, char 
     return text;
 }
 
-static const char *buffer_text(const struct herald_receiver_stats *stats, char text[TEXT_BYTES])
-{
-    char granted[UNITS_TEXT_BYTES];
-    char asked[UNITS_TEXT_BYTES];
-
-    if (stats->sockets == 0 || stats->receive_buffer_bytes >= stats->receive_buffer_asked_bytes)
-        return NULL;
-    (void)snprintf(text, TEXT_BYTES, "receive buffer %s, not %s (net.core.rmem_max)",
-                   size_format(stats->receive_buffer_bytes, granted),
-                   size_format(stats->receive_buffer_asked_bytes, asked));
-    return text;
-}
-
 void get_introduce(struct get *get)
 {
     const char *names[TEXT_LIST_MAX] = { NULL };
@@ -111,7 +99,7 @@ void get_introduce(struct get *get)
     struct herald_interface *list;
     struct herald_inbox_stats stats;
     char unfinished[TEXT_BYTES];
-    char buffer[TEXT_BYTES];
+    char buffer[UNITS_NOTE_BYTES];
     struct receiving record;
 
     herald_inbox_get_statistics(get->inbox, &stats);
@@ -131,10 +119,11 @@ void get_introduce(struct get *get)
         .unfinished_bytes = stats.unfinished_files > 0 ? (int64_t)stats.unfinished_bytes : -1,
         .buffer_bytes = stats.sockets.receive_buffer_bytes,
         .buffer_asked_bytes = stats.sockets.receive_buffer_asked_bytes,
-        .buffer_note = buffer_text(&stats.sockets, buffer),
     };
     if (stats.sockets.memberships == 0)
         record.interfaces.count = 0;
+    if (stats.sockets.sockets > 0)
+        record.buffer_note = buffer_note_format(record.buffer_bytes, record.buffer_asked_bytes, buffer);
     (void)output_record(&get->output, OUTPUT_MESSAGE, "receiving", receiving_fields, &record);
     free(list);
 }
@@ -380,6 +369,8 @@ static void report_event(struct get *get, const struct herald_inbox_event *event
         break;
     case HERALD_INBOX_DELIVERY:
         report_sender(get, "delivery", event->failed_objects == 0 ? "all here from" : "incomplete from", event);
+        if (event->error.code != 0)
+            output_warning(&get->output, &event->error);
         break;
     case HERALD_INBOX_GONE:
         if (get->output.json || get->output.verbose || count_under_way(get) > 0)
@@ -565,6 +556,18 @@ static int fail_silence(struct get *get)
     return STATUS_NOTHING;
 }
 
+/* What was lost, whether it came again or not. What the network loses is not for the receiver to mend. */
+static void report_losses(struct get *get)
+{
+    struct herald_loss_report report;
+
+    if (herald_inbox_get_loss(get->inbox, &report) < 0)
+        return;
+    if (report.main_cause == HERALD_LOSS_NETWORK)
+        report.advice[0] = '\0';
+    losses_report(&get->output, &report);
+}
+
 int get_conclude(struct get *get, int result, struct herald_error *error)
 {
     uint64_t under_way = count_under_way(get);
@@ -588,6 +591,7 @@ int get_conclude(struct get *get, int result, struct herald_error *error)
         .time_up = get->time_up,
     };
     (void)output_record(&get->output, OUTPUT_MESSAGE, "summary", summary_fields, &record);
+    report_losses(get);
     if (result < 0) {
         options_report(&get->output, error, STATUS_FAILED);
         return STATUS_FAILED;

@@ -156,6 +156,19 @@ static void print_row(FILE *stream, int columns, int indent, const char *label, 
     wrap_end(&wrap);
 }
 
+/* A command, or each member of a family. */
+static void print_command_rows(FILE *stream, int columns, const struct command *command)
+{
+    char label[LABEL_BYTES];
+
+    for (size_t i = 0; command->subcommands != NULL && command->subcommands[i] != NULL; i++)
+        print_command_rows(stream, columns, command->subcommands[i]);
+    if (command->subcommands != NULL)
+        return;
+    snprintf(label, sizeof label, "%s %s", command->name, command->operands);
+    print_row(stream, columns, LABEL_INDENT, label, command->summary, "");
+}
+
 static void print_statuses(FILE *stream)
 {
     fprintf(stream, "\nExit status:\n");
@@ -178,11 +191,8 @@ void help_print_overview(FILE *stream, int columns)
 {
     fprintf(stream, "herald: IP multicast; %s\n\n", help_slogan);
     fprintf(stream, "Usage: herald COMMAND [OPTION...] [OPERAND...]\n\nCommands:\n");
-    for (size_t i = 0; commands[i] != NULL; i++) {
-        char label[LABEL_BYTES];
-        snprintf(label, sizeof label, "%s %s", commands[i]->name, commands[i]->operands);
-        print_row(stream, columns, LABEL_INDENT, label, commands[i]->summary, "");
-    }
+    for (size_t i = 0; commands[i] != NULL; i++)
+        print_command_rows(stream, columns, commands[i]);
     fprintf(stream, "\nOptions:\n");
     print_row(stream, columns, LABEL_INDENT, "-h, --help", "print this help and exit", "");
     print_row(stream, columns, LABEL_INDENT, "--version", "print the version and exit", "");
@@ -208,11 +218,16 @@ void help_print_command(FILE *stream, int columns, const struct command *command
 {
     const struct option *option;
 
-    fprintf(stream, "Usage: herald %s [OPTION...] %s\n\n", command->name, command->operands);
+    fprintf(stream, "Usage: herald %s %s%s\n\n", command->name, command->subcommands == NULL ? "[OPTION...] " : "",
+            command->operands);
     fprintf(stream, "herald %s: %s\n", command->name, command->summary);
     if (command->details != NULL) {
         putc('\n', stream);
         print_prose(stream, columns, command->details);
+    }
+    if (command->subcommands != NULL) {
+        fprintf(stream, "\nCommands:\n");
+        print_command_rows(stream, columns, command);
     }
     fprintf(stream, "\nOptions:\n");
     for (size_t i = 0; (option = options_row(command, i)) != NULL; i++)

@@ -6,6 +6,7 @@
 #ifndef CLI_LISTEN_H
 #define CLI_LISTEN_H
 
+#include "examined.h"
 #include "options.h"
 #include "output.h"
 #include "runner.h"
@@ -30,6 +31,7 @@ struct listen_settings {
     uint64_t stats_ns;
     uint64_t receive_buffer_bytes;
     bool keep_duplicates;
+    bool no_ping;
     bool no_print;
 };
 
@@ -53,7 +55,11 @@ struct listener {
     struct herald_endpoint *endpoints;
     size_t endpoint_count;
     herald_receiver *receiver;
-    struct runner *runner; /* NULL without --exec and --reply-exec */
+    herald_loss *loss;           /* since the start */
+    herald_loss *interval_loss;  /* since the last line of --stats; NULL without */
+    struct runner *runner;       /* NULL without --exec and --reply-exec */
+    herald_responder *responder; /* answers pings; NULL: nobody does */
+    struct examined examined;    /* what it tells about */
     struct answers answers;
     struct sources sources;
 

@@ -2,6 +2,7 @@
 #include "listen.h"
 
 #include "joins.h"
+#include "losses.h"
 #include "units.h"
 
 #include <stdlib.h>
@@ -80,20 +81,6 @@ static void collect_interfaces(const struct listener *listener, struct texts *te
         (void)herald_receiver_interfaces(listener->receiver, (char(*)[HERALD_INTERFACE_NAME_BYTES])room, count);
 }
 
-/* "receive buffer 208 KiB, not 4.00 MiB (net.core.rmem_max)": nobody is told by the kernel that it was clamped. */
-static const char *describe_clamping(const struct herald_receiver_stats *stats, char *text, size_t size)
-{
-    char granted[UNITS_TEXT_BYTES];
-    char asked[UNITS_TEXT_BYTES];
-
-    if (stats->sockets == 0 || stats->receive_buffer_bytes >= stats->receive_buffer_asked_bytes)
-        return NULL;
-    size_format(stats->receive_buffer_bytes, granted);
-    size_format(stats->receive_buffer_asked_bytes, asked);
-    snprintf(text, size, "receive buffer %s, not %s (net.core.rmem_max)", granted, asked);
-    return text;
-}
-
 /* With -v: what stands behind the first line. */
 static void note_start(struct listener *listener, const struct herald_receiver_stats *stats)
 {
@@ -123,7 +110,7 @@ void listen_report_start(struct listener *listener)
     struct herald_receiver_stats stats;
     struct texts endpoints;
     struct texts interfaces;
-    char clamped[128];
+    char clamped[UNITS_NOTE_BYTES];
     struct start_record record;
 
     herald_receiver_stats(listener->receiver, &stats);
@@ -137,8 +124,9 @@ void listen_report_start(struct listener *listener)
         .program = settings->exec != NULL ? settings->exec : settings->reply_exec,
         .buffer_bytes = stats.receive_buffer_bytes,
         .buffer_asked_bytes = stats.receive_buffer_asked_bytes,
-        .clamped = describe_clamping(&stats, clamped, sizeof(clamped)),
     };
+    if (stats.sockets > 0)
+        record.clamped = buffer_note_format(stats.receive_buffer_bytes, stats.receive_buffer_asked_bytes, clamped);
     output_record(&listener->messages, OUTPUT_MESSAGE, "listening", start_fields, &record);
     note_start(listener, &stats);
     release_texts(&endpoints);
@@ -153,6 +141,20 @@ void listen_report_events(struct listener *listener)
 
     while (herald_receiver_next_event(listener->receiver, &event) > 0)
         joins_report(&listener->messages, &event);
+}
+
+/* ---- losses ---------------------------------------------------------------------------------- */
+
+/*
+ * Plain datagrams have no sequence numbers: only what the kernel has counted is known. What may have been somebody
+ * else's is no news at each interval; and if nothing came at all, more is said of it.
+ */
+static void report_losses(struct listener *listener, herald_loss *loss, bool with_suspicions)
+{
+    struct herald_loss_report report;
+
+    if (herald_loss_read(loss, HERALD_LOSS_UNKNOWN, &report) == 0 && (report.lost > 0 || with_suspicions))
+        losses_report(&listener->messages, &report);
 }
 
 /* ---- statistics ------------------------------------------------------------------------------ */
@@ -219,6 +221,8 @@ void listen_report_stats(struct listener *listener, uint64_t now_ns)
     if (record.kernel_drops > 0)
         fields[STATS_DROPS].before = ", dropped by the kernel at least ";
     output_record(&listener->messages, OUTPUT_MESSAGE, "stats", fields, &record);
+    report_losses(listener, listener->interval_loss, false);
+    (void)herald_loss_restart(listener->interval_loss);
     listener->stats_last = stats;
     listener->stats_last_ns = now_ns;
 }
@@ -234,6 +238,7 @@ struct summary_record {
     uint64_t answers;
     uint64_t answers_withheld;
     uint64_t answers_failed;
+    int64_t pings; /* -1: none */
     uint64_t duplicates;
     uint64_t kernel_drops;
     uint64_t strays;
@@ -260,6 +265,7 @@ static const struct field summary_fields[] = {
     SUMMARY("answers", FIELD_NUMBER, answers, ", ", " answered"),
     SUMMARY("answers_withheld", FIELD_NUMBER, answers_withheld, NULL, NULL),
     SUMMARY("answers_failed", FIELD_NUMBER, answers_failed, NULL, NULL),
+    SUMMARY("pings", FIELD_INTEGER, pings, ", ", " ping(s) answered"),
     SUMMARY("not_run", FIELD_INTEGER, not_run, ", not done by the program ", ""),
     SUMMARY("printed", FIELD_INTEGER, printed, "; only ", " printed, what came later is lost"),
     { NULL, FIELD_TEXT, 0, NULL, NULL },
@@ -268,9 +274,12 @@ static const struct field summary_fields[] = {
 void listen_report_end(struct listener *listener, uint64_t now_ns)
 {
     struct field fields[sizeof(summary_fields) / sizeof(summary_fields[0])];
+    struct herald_responder_stats pings = { 0 };
     struct herald_receiver_stats stats;
     struct summary_record record;
 
+    if (listener->responder != NULL)
+        herald_responder_stats(listener->responder, &pings);
     herald_receiver_stats(listener->receiver, &stats);
     record = (struct summary_record){
         .datagrams = listener->datagrams,
@@ -281,6 +290,7 @@ void listen_report_end(struct listener *listener, uint64_t now_ns)
         .answers = listener->answers.sent,
         .answers_withheld = listener->answers.withheld,
         .answers_failed = listener->answers.failed,
+        .pings = pings.answers_unicast > 0 ? (int64_t)pings.answers_unicast : -1,
         .duplicates = stats.duplicates,
         .kernel_drops = stats.kernel_drops,
         .strays = stats.strays,
@@ -295,6 +305,7 @@ void listen_report_end(struct listener *listener, uint64_t now_ns)
     if (record.kernel_drops > 0)
         fields[SUMMARY_DROPS].before = ", at least ";
     output_record(&listener->messages, OUTPUT_MESSAGE, "summary", fields, &record);
+    report_losses(listener, listener->loss, listener->datagrams > 0);
     note_end(listener, &stats);
 }
 

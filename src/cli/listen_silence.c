@@ -146,6 +146,28 @@ static void advise_command(const struct listener *listener, struct herald_error 
     herald_error_advise(error, "herald send %s hello", words_quote(text, quoted, sizeof(quoted)));
 }
 
+/* What came as far as this host, by the kernel's counters. @return whether something did. */
+static bool find_counted(const struct listener *listener, struct herald_error *error)
+{
+    struct herald_loss_report report;
+    bool is_ours;
+
+    if (herald_loss_read(listener->loss, HERALD_LOSS_UNKNOWN, &report) < 0)
+        return false;
+    is_ours = report.main_cause != HERALD_LOSS_NETWORK && report.parts[report.main_cause].likely > 0;
+    if (is_ours) {
+        herald_error_set(error, -EAGAIN, "nothing arrived; %s", report.text);
+        herald_error_advise(error, "%s", report.advice);
+    } else if (report.counters.udp_ignored > 0) {
+        herald_error_set(error, -EAGAIN,
+                         "nothing arrived at this port; %llu datagram%s came to a group that is joined here, but to a "
+                         "port that nobody listens to",
+                         (unsigned long long)report.counters.udp_ignored, report.counters.udp_ignored == 1 ? "" : "s");
+        herald_error_advise(error, "the port that the sender names");
+    }
+    return is_ours || report.counters.udp_ignored > 0;
+}
+
 /* The most likely cause that can be seen from here; what needs a longer look belongs to a command of its own. */
 static void find_cause(const struct listener *listener, const struct herald_receiver_stats *stats,
                        struct herald_error *error)
@@ -172,7 +194,7 @@ static void find_cause(const struct listener *listener, const struct herald_rece
     } else if (named && view.troubled > 0) {
         herald_error_set(error, -EAGAIN, "nothing arrived: %s; elsewhere most likely nobody sends", view.troubles);
         herald_error_advise(error, "%s", view.advice);
-    } else {
+    } else if (!find_counted(listener, error)) {
         describe_nobody(listener, error);
         advise_command(listener, error);
     }

@@ -91,14 +91,15 @@ static int run(int argc, char **argv)
     }
     if (argv[1][0] == '-')
         return refuse_option(argv[1]);
-    const struct command *command = command_find(argv[1]);
+    size_t count = (size_t)argc - 1;
+    char **words = argv + 1;
+    struct herald_error error;
+    const struct command *command = command_resolve(&count, &words, &error);
     if (command == NULL) {
-        struct herald_error error;
-        command_error(argv[1], &error);
         print_error(&error);
         return STATUS_USAGE;
     }
-    return run_command(command, argc - 2, argv + 2);
+    return run_command(command, (int)count, words);
 }
 
 /* Help and version go through stdio: a full disk or a closed pipe shows when it is flushed. */

@@ -63,6 +63,8 @@ struct command {
     int (*run)(const void *settings, const struct operands *operands); /* returns enum status */
     const char *complete; /* what the shell offers for operands behind EP: "file", or NULL */
     bool only_help;       /* of the common options it has --help alone */
+    /* Of a family of commands: its members, named "FAMILY MEMBER", NULL-terminated; otherwise NULL. */
+    const struct command *const *subcommands;
 };
 
 struct output;

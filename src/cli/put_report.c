@@ -181,7 +181,7 @@ struct delivering_texts {
     char size[UNITS_TEXT_BYTES];
     char rate[96];
     char expecting[96];
-    char buffer[128];
+    char buffer[UNITS_NOTE_BYTES];
 };
 
 static const char *rate_text(const struct put *put, char text[96])
@@ -221,19 +221,6 @@ static const char *expecting_text(const struct put *put, char text[96])
         (void)snprintf(text, 96, "%lld receiver%s", count, count == 1 ? "" : "s");
     else
         return NULL;
-    return text;
-}
-
-static const char *buffer_text(const struct herald_sender_facts *facts, char text[128])
-{
-    char granted[UNITS_TEXT_BYTES];
-    char asked[UNITS_TEXT_BYTES];
-
-    if (facts->receive_buffer_bytes >= facts->receive_buffer_asked_bytes)
-        return NULL;
-    (void)snprintf(text, 128, "receive buffer %s, not %s (net.core.rmem_max)",
-                   size_format(facts->receive_buffer_bytes, granted),
-                   size_format(facts->receive_buffer_asked_bytes, asked));
     return text;
 }
 
@@ -297,7 +284,7 @@ void put_introduce(struct put *put)
                                               : "stdin",
         .rate = rate_text(put, texts.rate),
         .expecting = expecting_text(put, texts.expecting),
-        .buffer_note = buffer_text(facts, texts.buffer),
+        .buffer_note = buffer_note_format(facts->receive_buffer_bytes, facts->receive_buffer_asked_bytes, texts.buffer),
     };
     (void)output_record(&put->output, OUTPUT_MESSAGE, "delivering", delivering_fields, &record);
     warn_of_interface(put, facts);

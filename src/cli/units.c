@@ -211,6 +211,18 @@ const char *size_format(uint64_t bytes, char text[UNITS_TEXT_BYTES])
     return text;
 }
 
+const char *buffer_note_format(uint64_t granted_bytes, uint64_t asked_bytes, char text[UNITS_NOTE_BYTES])
+{
+    char granted[UNITS_TEXT_BYTES];
+    char asked[UNITS_TEXT_BYTES];
+
+    if (granted_bytes >= asked_bytes)
+        return NULL;
+    (void)snprintf(text, UNITS_NOTE_BYTES, "receive buffer %s, not %s (net.core.rmem_max)",
+                   size_format(granted_bytes, granted), size_format(asked_bytes, asked));
+    return text;
+}
+
 const char *rate_format(double bits_per_second, char text[UNITS_TEXT_BYTES])
 {
     static const struct unit units[] = {

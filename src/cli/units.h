@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define UNITS_TEXT_BYTES 32
+#define UNITS_NOTE_BYTES 128
 
 enum rate_kind { RATE_NONE, RATE_FIXED, RATE_MAX, RATE_PACKETS };
 
@@ -33,5 +34,11 @@ const char *size_format(uint64_t bytes, char text[UNITS_TEXT_BYTES]);
 
 /* "98.3 Mbit/s" from bits per second. */
 const char *rate_format(double bits_per_second, char text[UNITS_TEXT_BYTES]);
+
+/*
+ * "receive buffer 208 KiB, not 4.00 MiB (net.core.rmem_max)": nobody is told by the kernel that it was clamped.
+ * @return the text, or NULL if as much was granted as asked.
+ */
+const char *buffer_note_format(uint64_t granted_bytes, uint64_t asked_bytes, char text[UNITS_NOTE_BYTES]);
 
 #endif

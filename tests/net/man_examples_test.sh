@@ -11,11 +11,12 @@ mkdir "$T/work"
 cd "$T/work" || exit 1
 
 examples() { # COMMAND
-    herald "$1" --help | sed -nE '/^(EXAMPLES|Examples)/,$ s/^ +(herald .*|[^#]*\| *herald .*)$/\1/p'
+    # shellcheck disable=SC2086 # a member of a family is two words
+    herald $1 --help | sed -nE '/^(EXAMPLES|Examples)/,$ s/^ +(herald .*|[^#]*\| *herald .*)$/\1/p'
 }
 
-for command in --help listen send put get; do
-    examples $command >"$T/examples"
+for command in --help listen send put get ping doctor "bench send" "bench recv" bench; do
+    examples "$command" >"$T/examples"
     ok "$command has examples" test "$(wc -l <"$T/examples")" -ge 2
     n=0
     lines=()

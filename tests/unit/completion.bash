@@ -26,7 +26,7 @@ expect()
 }
 
 expect send herald se
-expect $'send\nlisten\nput\nget\nhelp\n--help\n--version' herald ''
+expect $'send\nlisten\nput\nget\nping\ndoctor\nbench\nhelp\n--help\n--version' herald ''
 expect --version herald --v
 expect --ttl herald send --tt
 expect --ttl herald send 239.1.2.3:10000 --tt
@@ -43,6 +43,10 @@ expect "$script" herald put 239.1.2.3:10000 "$script"
 expect --tfmcc herald put 239.1.2.3:10000 --tf
 expect '' herald get 239.1.2.3:10000 ''
 expect listen herald help li
+expect $'send\nrecv\n--help' herald bench ''
+expect --find-max herald bench send --find
+expect lo herald bench recv 239.1.2.3:10000 -i lo
+expect '' herald bench recv --find
 expect --json herald listen 239.1.2.3:10000 --js
 expect '' herald nonsense --js
 

@@ -39,7 +39,8 @@ for word in --help -h help; do
 done
 run --version
 expect '--version prints the version' 0 'herald [0-9]*.[0-9]*.[0-9]*' ''
-for command in send listen put get help; do
+for command in send listen put get bench 'bench send' 'bench recv' help; do
+    # shellcheck disable=SC2086
     run help $command
     expect "help $command explains the command" 0 "Usage: herald $command*Options:*--help*Exit status:*" ''
     cp "$directory/out" "$directory/help"
@@ -53,6 +54,11 @@ run lisen
 expect 'a mistyped command is guessed' 2 '' "herald: no command 'lisen'; did you mean 'listen'?$try"
 run help lisen
 expect 'also after help' 2 '' "herald help: no command 'lisen'; did you mean 'listen'?$try"
+run bench sned
+expect 'a mistyped member of a family is guessed' 2 '' \
+    "herald: no command 'bench sned'; did you mean 'bench send'?$try bench"
+run help send more
+expect 'help of a command takes nothing more' 2 '' "herald help: 'more' is one operand too many$try send"
 run frobnicate
 expect 'a strange command is not guessed' 2 '' "herald: no command 'frobnicate'$try"
 run ''

@@ -406,25 +406,70 @@ static void check_row(const struct command *owner, size_t index)
     }
 }
 
-static void the_tables_of_all_commands_are_sound(void **state)
+static void check_command(const struct command *each)
 {
     char dashes[] = "--";
+    char *argv[] = { dashes, NULL };
+    struct operands operands;
+    struct herald_error error;
+    void *settings = calloc(1, each->settings_bytes);
 
+    assert_non_null(settings);
+    for (size_t row = 0; options_row(each, row) != NULL; row++)
+        check_row(each, row);
+    /* Every default can be parsed, or this asserts. */
+    assert_int_equal(options_scan(each, 1, argv, settings, &operands, &error), each->operands_min > 0 ? -EINVAL : 0);
+    free(settings);
+}
+
+static void the_tables_of_all_commands_are_sound(void **state)
+{
     (void)state;
     for (size_t i = 0; commands[i] != NULL; i++) {
-        const struct command *each = commands[i];
-        char *argv[] = { dashes, NULL };
-        struct operands operands;
+        check_command(commands[i]);
+        assert_ptr_equal(command_find(commands[i]->name), commands[i]);
+        for (size_t at = 0; commands[i]->subcommands != NULL && commands[i]->subcommands[at] != NULL; at++)
+            check_command(commands[i]->subcommands[at]);
+    }
+}
+
+static void a_member_is_found_behind_its_family(void **state)
+{
+    static const struct {
+        const char *words[4];
+        const char *name; /* NULL: none */
+        size_t left;
+    } rows[] = {
+        { { "send", "x", NULL }, "send", 1 },
+        { { "bench", "send", "x", NULL }, "bench send", 1 },
+        { { "bench", "recv", NULL }, "bench recv", 0 },
+        { { "bench", NULL }, "bench", 0 },
+        { { "bench", "--help", NULL }, "bench", 1 },
+        { { "bench", "x", NULL }, NULL, 0 },
+        { { "sned", NULL }, NULL, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *copies[4] = { NULL };
+        char **words = copies;
+        size_t count = 0;
         struct herald_error error;
-        void *settings = calloc(1, each->settings_bytes);
-        assert_non_null(settings);
-        for (size_t row = 0; options_row(each, row) != NULL; row++)
-            check_row(each, row);
-        /* Every default can be parsed, or this asserts. */
-        assert_int_equal(options_scan(each, 1, argv, settings, &operands, &error),
-                         each->operands_min > 0 ? -EINVAL : 0);
-        assert_ptr_equal(command_find(each->name), each);
-        free(settings);
+        const struct command *found;
+
+        for (; rows[i].words[count] != NULL; count++)
+            copies[count] = strdup(rows[i].words[count]);
+        found = command_resolve(&count, &words, &error);
+        if (rows[i].name == NULL) {
+            assert_null(found);
+            assert_true(error.cause[0] != '\0');
+        } else {
+            assert_non_null(found);
+            assert_string_equal(found->name, rows[i].name);
+            assert_int_equal(count, rows[i].left);
+        }
+        for (size_t at = 0; at < 4; at++)
+            free(copies[at]);
     }
 }
 
@@ -442,6 +487,7 @@ int main(void)
         cmocka_unit_test(help_needs_no_operands),
         cmocka_unit_test(the_help_has_every_row_and_keeps_the_width),
         cmocka_unit_test(the_tables_of_all_commands_are_sound),
+        cmocka_unit_test(a_member_is_found_behind_its_family),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -289,6 +289,17 @@ static void no_locale_changes_the_decimal_point(void **state)
     setlocale(LC_ALL, "C");
 }
 
+static void a_buffer_that_was_made_smaller_is_told(void **state)
+{
+    char text[UNITS_NOTE_BYTES];
+
+    (void)state;
+    assert_null(buffer_note_format(4096, 4096, text));
+    assert_null(buffer_note_format(4097, 4096, text));
+    assert_string_equal(buffer_note_format(212992, 4194304, text),
+                        "receive buffer 208 KiB, not 4.00 MiB (net.core.rmem_max)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +312,7 @@ int main(void)
         cmocka_unit_test(durations_print_three_digits),
         cmocka_unit_test(sizes_print_in_powers_of_1024),
         cmocka_unit_test(rates_print_in_powers_of_1000),
+        cmocka_unit_test(a_buffer_that_was_made_smaller_is_told),
         cmocka_unit_test(no_locale_changes_the_decimal_point),
     };
 
