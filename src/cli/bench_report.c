@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What herald bench send says. */
 #include "bench.h"
+#include "reason.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,23 +58,6 @@ static const struct field sending_fields[] = {
     SENDING("burst", FIELD_NUMBER, burst, NULL, NULL),
     { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
-
-static const char *reason_text(enum herald_interface_reason reason)
-{
-    switch (reason) {
-    case HERALD_INTERFACE_BY_REQUEST:
-        return "as asked";
-    case HERALD_INTERFACE_BY_SOURCE:
-        return "source address";
-    case HERALD_INTERFACE_BY_ROUTE:
-        return "route";
-    case HERALD_INTERFACE_BY_GUESS:
-        return "no route; the first that can";
-    case HERALD_INTERFACE_LOOPBACK:
-        return "no network: this host only";
-    }
-    return "?";
-}
 
 /* "892.9 a second", "one every 1400 s". */
 static void describe_frequency(double per_second, char *text, size_t room)

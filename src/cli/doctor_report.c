@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What herald doctor says: its records and their fields. */
 #include "doctor.h"
+#include "reason.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,23 +42,6 @@ static const struct field examining_fields[] = {
     EXAMINING("missing", FIELD_TEXT, missing, "; ", NULL),
     { .key = NULL },
 };
-
-static const char *reason_text(enum herald_interface_reason reason)
-{
-    switch (reason) {
-    case HERALD_INTERFACE_BY_REQUEST:
-        return "as asked";
-    case HERALD_INTERFACE_BY_SOURCE:
-        return "source address";
-    case HERALD_INTERFACE_BY_ROUTE:
-        return "route";
-    case HERALD_INTERFACE_BY_GUESS:
-        return "no route; the first that can";
-    case HERALD_INTERFACE_LOOPBACK:
-        return "no network: this host only";
-    }
-    return "?";
-}
 
 void doctor_report_start(struct output *output, const struct herald_doctor_facts *facts)
 {

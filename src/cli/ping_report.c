@@ -2,6 +2,7 @@
 /* What herald ping says: its records and their fields. */
 #include "commands.h"
 #include "ping.h"
+#include "reason.h"
 #include "words.h"
 
 #include <errno.h>
@@ -61,23 +62,6 @@ static const struct field start_fields[] = {
     { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
 
-static const char *reason_text(const struct herald_ping_facts *facts)
-{
-    switch (facts->sender->reason) {
-    case HERALD_INTERFACE_BY_REQUEST:
-        return "as asked";
-    case HERALD_INTERFACE_BY_SOURCE:
-        return "source address";
-    case HERALD_INTERFACE_BY_ROUTE:
-        return "route";
-    case HERALD_INTERFACE_BY_GUESS:
-        return "no route; the first that can";
-    case HERALD_INTERFACE_LOOPBACK:
-        return "no network: this host only";
-    }
-    return "?";
-}
-
 void ping_report_start(struct ping *ping)
 {
     const struct herald_ping_facts *facts = herald_ping_facts(ping->ping);
@@ -95,7 +79,7 @@ void ping_report_start(struct ping *ping)
         .group = to.group,
         .port = to.port,
         .interface = facts->sender->interface.name,
-        .reason = by_route ? "route to the server" : reason_text(facts),
+        .reason = by_route ? "route to the server" : reason_text(facts->sender->reason),
         .own = own_text,
         .source = facts->sender->source,
         .source_port = facts->sender->port,

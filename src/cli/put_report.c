@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What herald put says besides how far it is: its records and their fields. */
 #include "put.h"
+#include "reason.h"
 #include "status.h"
 #include "words.h"
 
@@ -157,23 +158,6 @@ static const struct field delivering_fields[] = {
     DELIVERING("receive_buffer_note", FIELD_TEXT, buffer_note, "; ", ""),
     { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
-
-static const char *reason_text(enum herald_interface_reason reason)
-{
-    switch (reason) {
-    case HERALD_INTERFACE_BY_REQUEST:
-        return "as asked";
-    case HERALD_INTERFACE_BY_SOURCE:
-        return "source address";
-    case HERALD_INTERFACE_BY_ROUTE:
-        return "route";
-    case HERALD_INTERFACE_BY_GUESS:
-        return "no route; the first that can";
-    case HERALD_INTERFACE_LOOPBACK:
-        return "no network: this host only";
-    }
-    return "?";
-}
 
 /* What the line is made of, besides numbers. */
 struct delivering_texts {

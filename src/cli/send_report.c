@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What herald send says: its records and their fields. */
+#include "reason.h"
 #include "send.h"
 #include "status.h"
 
@@ -56,23 +57,6 @@ static const struct field sending_fields[] = {
       .after = " byte(s)" },
     { .key = NULL },
 };
-
-static const char *reason_text(enum herald_interface_reason reason)
-{
-    switch (reason) {
-    case HERALD_INTERFACE_BY_REQUEST:
-        return "as asked";
-    case HERALD_INTERFACE_BY_SOURCE:
-        return "source address";
-    case HERALD_INTERFACE_BY_ROUTE:
-        return "route";
-    case HERALD_INTERFACE_BY_GUESS:
-        return "no route; the first that can";
-    case HERALD_INTERFACE_LOOPBACK:
-        return "no network: this host only";
-    }
-    return "?";
-}
 
 /* The own address, with the port if there is one sender only. @return the text, or NULL if nothing is known. */
 static const char *own_text(const struct herald_sender_facts *facts, bool with_port,
