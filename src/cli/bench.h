@@ -111,7 +111,6 @@ struct bench_send {
     bool interrupted;
     bool waiting; /* the last datagram has left */
     bool failed;  /* has been reported */
-    uint64_t line_ns;
     struct herald_bench_sent line_sent; /* as of the last line */
 };
 
@@ -126,7 +125,7 @@ int bench_find_max(struct bench_send *send);
 
 /* bench_report.c */
 void bench_report_sending(struct bench_send *send, const struct herald_bench_run *run);
-void bench_report_progress(struct bench_send *send, uint64_t now_ns);
+void bench_report_progress(struct bench_send *send);
 void bench_report_receivers(struct bench_send *send);
 void bench_report_summary(struct bench_send *send);
 void bench_report_trial(struct bench_send *send, const struct herald_bench_search *search, bool passed,

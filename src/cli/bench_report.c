@@ -159,13 +159,14 @@ static const struct field lonely_fields[] = {
     { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
 
-void bench_report_progress(struct bench_send *send, uint64_t now_ns)
+void bench_report_progress(struct bench_send *send)
 {
     struct herald_bench_sent sent;
     struct progress_record record = { .receivers = 0 };
-    double seconds = (double)(now_ns - send->line_ns) / 1e9;
+    double seconds;
 
     herald_bench_sender_sent(send->sender, &sent);
+    seconds = (double)(sent.elapsed_ns - send->line_sent.elapsed_ns) / 1e9; /* of sending, not of waiting afterwards */
     if (sent.datagrams <= send->line_sent.datagrams + 1)
         return; /* it only waits for reports */
     for (size_t i = 0; i < herald_bench_sender_peer_count(send->sender); i++) {
@@ -181,7 +182,6 @@ void bench_report_progress(struct bench_send *send, uint64_t now_ns)
     }
     record.elapsed_ns = (int64_t)sent.elapsed_ns;
     record.rate_bps = seconds > 0 ? (double)(sent.bytes - send->line_sent.bytes) * 8 / seconds : 0;
-    send->line_ns = now_ns;
     send->line_sent = sent;
     print(send, OUTPUT_MESSAGE, "progress", record.receivers > 0 ? progress_fields : lonely_fields, &record);
 }

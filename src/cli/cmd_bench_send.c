@@ -217,7 +217,6 @@ bool bench_send_run(struct bench_send *send, const struct herald_bench_run *run,
 
     memset(&send->line_sent, 0, sizeof(send->line_sent));
     send->waiting = false;
-    send->line_ns = now_ns;
     for (bool done = false; r >= 0 && !done;) {
         uint64_t deadline_ns = herald_bench_sender_deadline(send->sender);
 
@@ -230,7 +229,7 @@ bool bench_send_run(struct bench_send *send, const struct herald_bench_run *run,
         now_ns = herald_clock_ns();
         done = take_events(send);
         if (now_ns >= line_ns && !done) {
-            bench_report_progress(send, now_ns);
+            bench_report_progress(send);
             line_ns = now_ns + interval_ns - (now_ns - line_ns) % interval_ns;
         }
         if (send->output.write_error != 0)

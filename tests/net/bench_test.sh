@@ -55,6 +55,9 @@ assert len(lines) == 6, lines
 ' "$T/plot.svg"
 run short B herald bench send 239.1.2.3:5001 --count 2 --plot "$T/short.svg" --expect 2
 ok 'a picture of next to nothing says so' grep -q 'too short to show' "$T/short.svg"
+run brief B herald bench send 239.1.2.3:5999 --duration 200ms --json --wait 1s
+ok 'progress of less than an interval has the rate of its own time' json brief.out \
+    'of("progress")[-1]["rate_bps"] > of("summary")[0]["rate_bps"] / 2'
 run noplot B herald bench send 239.1.2.3:5001 --rate 4mbit --count 10 --plot "$T/none/plot.svg"
 is 'a picture that cannot be written' $status 3
 like 'is told' noplot.err '^herald bench send: cannot write .*/none/plot.svg: No such file or directory'
