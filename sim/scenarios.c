@@ -421,7 +421,7 @@ const struct sim_scenario sim_scenarios[] = {
       .acks = true,
       .odd_down = { .delay_ns = SIM_US(100), .rate_bytes_per_s = SIM_MBIT(20), .queue_bytes = SIM_MB(1) },
       .down = { .delay_ns = SIM_US(100), .rate_bytes_per_s = SIM_MBIT(100), .queue_bytes = SIM_MB(1) },
-      .redundancy_max = 125,
+      .redundancy_max = 140,
       .complete_within_ns = SIM_SEC(20) },
     { .name = NULL },
 };
