@@ -246,6 +246,7 @@ static void choose_config(struct target *target)
     config->fec_id = fec_ids[choice & 3];
     config->unicast_feedback = choice & 4;
     config->rate_mode = (enum herald_norm_rate_mode)(choice % 3);
+    config->window_bytes_max = choice & 8 ? 500U << (choice >> 6) : 0; /* a few datagrams */
     config->segment_bytes = segments_bytes[fuzz_below(supply, 3)];
     config->block_segments = (uint16_t)(1 + fuzz_below(supply, 8));
     config->parity_segments = (uint16_t)fuzz_below(supply, 8);

@@ -6,6 +6,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,7 +161,9 @@ static void put_x_axis(const struct picture *picture, const struct axis *axis, l
         static const double steps[] = { 1, 2, 5 };
         size_t count = axis->high / axis->low < 1001 ? 3 : 1;
 
-        for (double decade = axis->low; decade <= axis->high * 1.001; decade *= 10) {
+        double decade = axis->low;
+
+        for (int n = 0; n <= DBL_MAX_10_EXP && decade <= axis->high * 1.001; n++, decade *= 10) {
             for (size_t i = 0; i < count && decade * steps[i] <= axis->high * 1.001; i++) {
                 format(decade * steps[i], text);
                 put_x_tick(picture, at_x(axis, decade * steps[i]), text);

@@ -35,7 +35,7 @@ struct dropped {
 static int advise_traced(struct hd_examination *examination, struct herald_finding *finding,
                          const struct dropped *dropped)
 {
-    struct hd_trace_drop drop;
+    struct hd_trace_drop drop = { .handle = 0 };
     struct hd_trace trace;
     size_t length = strlen(finding->seen);
     int result = hd_trace_open(&dropped->match, &trace);

@@ -94,7 +94,7 @@ static void report_backlog(struct hd_examination *examination, const struct hd_c
     hd_say(finding->seen, "the kernel dropped %llu packets while we looked: a processor's backlog was full",
            (unsigned long long)dropped);
     hd_say(finding->meaning, "more comes in at once than this host can look at; any traffic may suffer");
-    hd_say(finding->remedy, "sysctl -w net.core.netdev_max_backlog=%lld", (long long)(backlog * 8));
+    hd_say(finding->remedy, "sysctl -w net.core.netdev_max_backlog=%lld", 8 * (long long)backlog);
     finding->remedy_is_command = true;
 }
 

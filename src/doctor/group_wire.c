@@ -145,7 +145,7 @@ int hd_wire_parse(const uint8_t *bytes, size_t size_bytes, struct hd_wire_packet
 int hd_wire_take(int fd, struct hd_wire_packet *ret_packet)
 {
     uint8_t bytes[SNAP_BYTES];
-    struct sockaddr_ll from;
+    struct sockaddr_ll from = { .sll_ifindex = 0 };
 
     for (;;) {
         socklen_t length = sizeof from;

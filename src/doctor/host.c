@@ -186,7 +186,7 @@ int hd_host_find_counter(const char *text, const char *section, const char *name
 
 int hd_host_counter(const char *path, const char *section, const char *name, uint64_t *ret_value)
 {
-    char *text;
+    char *text = NULL;
     int result = hd_host_read_all(path, &text);
 
     if (result < 0)
