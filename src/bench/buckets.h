@@ -10,6 +10,7 @@
 #ifndef BENCH_BUCKETS_H
 #define BENCH_BUCKETS_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,7 @@ static inline uint64_t hd_buckets_low(unsigned bits, size_t index)
     if (index < (size_t)2 << bits)
         return index;
     shift = (index >> bits) - 1;
+    assert(shift < 64);
     return (uint64_t)(index - (shift << bits)) << shift;
 }
 

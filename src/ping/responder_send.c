@@ -241,6 +241,7 @@ static bool is_full(const struct herald_responder *responder, size_t request_byt
 static bool drop_latest(struct herald_responder *responder, uint64_t due_ns)
 {
     struct hd_pending *latest = NULL;
+    void *request;
 
     for (size_t i = 0; i < responder->pending_count; i++)
         if (latest == NULL || responder->pending[i].due_ns > latest->due_ns)
@@ -249,8 +250,9 @@ static bool drop_latest(struct herald_responder *responder, uint64_t due_ns)
         return false;
     responder->stats.withheld++;
     responder->pending_bytes -= latest->reply.request_bytes;
-    free((void *)(uintptr_t)latest->reply.request);
+    request = (void *)(uintptr_t)latest->reply.request;
     *latest = responder->pending[--responder->pending_count];
+    free(request);
     return true;
 }
 
