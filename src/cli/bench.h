@@ -109,8 +109,8 @@ struct bench_send {
     double loss_limit; /* 0 .. 1 */
     int interrupt_fd;
     bool interrupted;
-    bool waiting; /* the last datagram has left */
-    bool failed;  /* has been reported */
+    bool waiting;                       /* the last datagram has left */
+    bool failed;                        /* has been reported */
     struct herald_bench_sent line_sent; /* as of the last line */
 };
 
