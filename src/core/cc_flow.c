@@ -32,7 +32,7 @@ bool hd_cc_flow_wants_probe(const struct hd_cc_sender *cc)
 
 static bool is_waited_for(const struct hd_cc_peer *peer, uint64_t now_ns)
 {
-    return peer->has_taken && now_ns < peer->heard_ns + SILENCE_NS;
+    return peer->has_taken && now_ns < peer->taken_ns + SILENCE_NS;
 }
 
 /* Nobody has said anything yet: the first probe is still to be answered, if somebody is there. */
@@ -56,8 +56,8 @@ bool hd_cc_flow_is_open(struct hd_cc_sender *cc, uint64_t now_ns, uint64_t *ret_
         const struct hd_cc_peer *peer = &cc->peers[i];
 
         if (is_waited_for(peer, now_ns) && cc->sent_bytes - peer->taken.bytes >= cc->flow.window_bytes &&
-            peer->heard_ns + SILENCE_NS > until_ns)
-            until_ns = peer->heard_ns + SILENCE_NS;
+            peer->taken_ns + SILENCE_NS > until_ns)
+            until_ns = peer->taken_ns + SILENCE_NS;
     }
     if (until_ns == 0)
         return true;
@@ -113,6 +113,7 @@ void hd_cc_flow_on_report(struct hd_cc_sender *cc, struct hd_cc_peer *peer, cons
 
     if (mark == NULL || !report->has_delivery || (peer->has_taken && mark->round <= peer->taken.round))
         return;
+    peer->taken_ns = now_ns;
     sent = mark->datagrams - peer->taken.datagrams;
     if (peer->has_taken && sent < SPAN_DATAGRAMS_MIN) {
         peer->taken.bytes = mark->bytes; /* the next answer tells of both spans */

@@ -6,7 +6,8 @@
  * A probe lies behind the data in a receiver's buffer, so its answer tells that everything before it was taken out.
  * What was sent since the last probe that every tracked receiver has answered is kept below a window; probes go out
  * four times as often as that. Where none is lost the window grows; where much is lost, by whoever lost the most, it
- * shrinks. A receiver that is silent for long holds nobody up; before the first answer of all, one window is sent.
+ * shrinks. A receiver that answers nothing new for long holds nobody up; before the first answer of all, one window is
+ * sent.
  *
  * Only those who answer with EXT_DELIVERY are waited for: nobody else tells what has come.
  */

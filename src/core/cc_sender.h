@@ -67,6 +67,7 @@ struct hd_cc_peer {
     bool has_taken;           /* a window is kept, and it has answered: */
     struct hd_cc_mark taken;  /* the newest probe that it has answered */
     uint32_t taken_datagrams; /* what had come then */
+    uint64_t taken_ns;        /* and when it did */
 
     /* AUTO only, from here on. */
     struct hd_cc_point points[HD_CC_POINTS]; /* the newest first */

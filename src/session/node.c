@@ -265,6 +265,7 @@ static int receive_unicast(struct hd_node *node, const struct ready *ready, hd_n
 
 int hd_node_receive(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user)
 {
+    uint64_t now_ns = node->responder != NULL ? herald_clock_ns() : 0;
     struct ready ready;
     int more;
 
@@ -281,7 +282,7 @@ int hd_node_receive(struct hd_node *node, hd_node_input *input, hd_node_run_end 
         if (n == 0)
             return more;
         for (int i = 0; i < n; i++)
-            if (node->responder == NULL || !herald_responder_take(node->responder, &runs[i], herald_clock_ns()))
+            if (node->responder == NULL || !herald_responder_take(node->responder, &runs[i], now_ns))
                 input_run(&runs[i], false, input, run_end, user);
     }
     return 1;

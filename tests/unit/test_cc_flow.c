@@ -144,6 +144,21 @@ static void a_silent_receiver_does_not_hold_it_for_long(void **state)
     assert_true(is_open(until_ns));
 }
 
+static void who_repeats_old_answers_does_not_hold_it_either(void **state)
+{
+    uint16_t sequence;
+
+    (void)state;
+    begin(WINDOW_MAX);
+    sequence = probe();
+    answer(ALICE, sequence, 0, start_ns);
+    send_datagrams(WINDOW_START / DATAGRAM + 1);
+    assert_false(is_open(start_ns));
+    for (uint64_t i = 1; i <= 20; i++)
+        answer(ALICE, sequence, 0, start_ns + i * 100 * MS);
+    assert_true(is_open(start_ns + 2000 * MS));
+}
+
 static void who_does_not_tell_what_came_is_not_waited_for(void **state)
 {
     const struct hd_cc_report report = { .node_id = ALICE, .rate_bps = 1000000, .sequence = 1 };
@@ -328,6 +343,7 @@ int main(void)
         cmocka_unit_test(the_first_answer_is_waited_for_with_a_window_sent),
         cmocka_unit_test(the_slowest_receiver_holds_the_sender),
         cmocka_unit_test(a_silent_receiver_does_not_hold_it_for_long),
+        cmocka_unit_test(who_repeats_old_answers_does_not_hold_it_either),
         cmocka_unit_test(who_does_not_tell_what_came_is_not_waited_for),
         cmocka_unit_test(four_probes_go_out_in_a_window),
         cmocka_unit_test(the_window_grows_to_its_limit_while_nothing_is_lost),
