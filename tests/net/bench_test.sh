@@ -44,6 +44,30 @@ ok 'with delays in order' json json.out \
     'all(0 <= r["delay_min_ns"] <= r["delay_p50_ns"] <= r["delay_p90_ns"] <= r["delay_p99_ns"] <= r["delay_p999_ns"] <= r["delay_max_ns"] for r in of("receiver"))'
 ok 'and how they are known' json json.out 'all(r["delay_clock"] == "same" and r["hops"] == 0 for r in of("receiver"))'
 
+# ---- where it goes, and how
+switch_add sw2
+nic_add B eth1 sw2 10.1.0.2/24
+run other B herald bench send 239.1.2.3:5001 -i eth1 --count 10 --wait 100ms
+is 'a stream by the interface that is asked for reaches nobody here' $status 4
+like 'which the first line says' other.err '^sending to 239\.1\.2\.3:5001 on eth1 \(as asked\) from 10\.1\.0\.2:'
+run far B herald bench send 239.1.2.3:5001 --ttl 7 --count 10 --expect 2 --json
+ok '--ttl: it is sent with that' json far.out 'of("sending")[0]["ttl"] == 7 and all(r["hops"] == 0 for r in of("receiver"))'
+on A nft 'table inet seen { chain in { type filter hook input priority 0; ip dscp 46 udp dport 5001 counter; }; }'
+run marked B herald bench send 239.1.2.3:5001 --dscp 46 --count 25 --expect 2
+ok '--dscp: the packets carry it' eval "on A nft list chain inet seen in | grep -q 'packets [1-9]'"
+bench_recv own B 239.1.2.3:5001 -i eth0 --name own
+run loud B herald bench send 239.1.2.3:5001 --count 10 --expect 3 --json
+ok 'a receiver on the sending host hears it' json loud.out '"own" in [r["name"].split()[0] for r in of("receiver")]'
+run quiet B herald bench send 239.1.2.3:5001 --no-loop --count 10 --expect 2 --json
+ok '--no-loop: it does not' json quiet.out \
+    'len(of("receiver")) == 2 and "own" not in [r["name"].split()[0] for r in of("receiver")]'
+stop own
+bench_recv mute B 239.1.2.3:5001 --silent
+run unheard B herald bench send 239.1.2.3:5001 --count 10 --expect 2 --json
+ok 'recv --silent measures and reports nothing' json unheard.out 'len(of("receiver")) == 2'
+wait_line mute.out 'stream 1 from .* ended'
+stop mute
+
 # ---- the picture
 run plot B herald bench send 239.1.2.3:5001 --rate 4mbit --duration 500ms --plot "$T/plot.svg" --expect 2
 is 'a picture' $status 0
