@@ -271,6 +271,8 @@ struct hd_rx_remote {
     uint16_t application_size_bytes;
     uint8_t *application_bytes;
     uint64_t application_ns;
+    uint8_t request_type, request_id; /* the last question of the application's; type 0: there was none */
+    bool is_answer_for_all;           /* its answer goes to the group */
 
     /* Congestion control */
     struct hd_cc_receiver cc;

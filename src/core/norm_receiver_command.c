@@ -232,10 +232,19 @@ void hd_rx_command_application(herald_norm_receiver *receiver, struct hd_rx_remo
     tell_content(receiver, &event, content);
 }
 
-/* A list without an entry is a question to everybody. */
-static bool is_asked(const herald_norm_receiver *receiver, struct hd_cursor nodes)
+/*
+ * Who hears the answer: among many receivers each one to the group is heard by all the others, who have no use for it.
+ * A sender that knows us gets it alone, unless it asks again: where a firewall or a route keeps unicast from it, the
+ * group may be the way. A sender that asks everybody does not know us yet; but it repeats that question for newcomers,
+ * and one answer by either way each time is enough.
+ */
+static void choose_way(struct hd_rx_remote *remote, const struct hd_ack_req *request, bool is_listed)
 {
-    return hd_cursor_left(&nodes) == 0 || lists_us(receiver, nodes);
+    bool is_repeated = remote->request_type == request->ack_type && remote->request_id == request->ack_id;
+
+    remote->is_answer_for_all = is_listed == is_repeated;
+    remote->request_type = request->ack_type;
+    remote->request_id = request->ack_id;
 }
 
 void hd_rx_command_request(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
@@ -249,14 +258,17 @@ void hd_rx_command_request(herald_norm_receiver *receiver, struct hd_rx_remote *
         .ack_type = request->ack_type,
         .ack_id = request->ack_id,
     };
+    bool is_listed = lists_us(receiver, request->nodes);
     bool is_answer_due = remote->application_ns != HERALD_NEVER || remote->pending & HD_RX_SEND_APPLICATION;
 
-    if (request->ack_type < HD_ACK_APPLICATION_MIN || !is_asked(receiver, request->nodes)) {
+    /* A list without an entry is a question to everybody. */
+    if (request->ack_type < HD_ACK_APPLICATION_MIN || (!is_listed && hd_cursor_left(&request->nodes) > 0)) {
         hd_rx_drop(receiver, HERALD_NORM_DROP_NOT_FOR_US);
         return;
     }
     if (is_answer_due && remote->application_type == request->ack_type && remote->application_id == request->ack_id)
         return; /* asked again while the answer waits for its time */
+    choose_way(remote, request, is_listed);
     if (message->extensions.present & HD_EXT_APPLICATION)
         content = message->extensions.application;
     tell_content(receiver, &event, &content);

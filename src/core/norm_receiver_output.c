@@ -140,6 +140,7 @@ static bool put_one(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
         put_ack(receiver, remote, writer, HD_ACK_FLUSH, 0, now_ns);
         hd_wire_put_position(writer, &remote->watermark);
     } else if (what == HD_RX_SEND_APPLICATION) {
+        datagram->to_group &= remote->is_answer_for_all;
         put_ack(receiver, remote, writer, remote->application_type, remote->application_id, now_ns);
         datagram->payload = remote->application_size_bytes > 0 ? remote->application_bytes : NULL;
         datagram->payload_bytes = remote->application_size_bytes;

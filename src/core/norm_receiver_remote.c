@@ -96,6 +96,7 @@ static void forget_instance(herald_norm_receiver *receiver, struct hd_rx_remote 
     remote->was_acknowledged = false;
     remote->watermark_ns = HERALD_NEVER;
     remote->application_ns = HERALD_NEVER;
+    remote->request_type = 0;
     remote->probe_ns = HERALD_NEVER;
     remote->activity_ns = HERALD_NEVER;
 }

@@ -11,6 +11,9 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
+/* Marks what epoll is told of a descriptor that is not the receiver's: no pointer is odd. */
+#define GUEST UINT64_C(1)
+
 enum {
     RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024, /* 1 MiB lost packets at 9 Gbit/s */
     LONE_TURNS_MAX = 16,
@@ -227,24 +230,62 @@ static int wait_for_events(const struct herald_receiver *receiver, struct epoll_
     return n;
 }
 
+static void note_guest(struct herald_receiver *receiver, int fd)
+{
+    if (receiver->guest_count < sizeof(receiver->guests) / sizeof(receiver->guests[0]))
+        receiver->guests[receiver->guest_count++] = fd;
+}
+
 /* Asks which sockets have something. */
 static int find_ready(struct herald_receiver *receiver, uint64_t deadline_ns)
 {
     struct epoll_event events[sizeof(receiver->ready) / sizeof(receiver->ready[0])];
     int n = wait_for_events(receiver, events, sizeof(events) / sizeof(events[0]), deadline_ns);
 
-    receiver->ready_next = receiver->ready_count = 0;
+    receiver->ready_next = receiver->ready_count = receiver->guest_count = 0;
     receiver->ready_left = receiver->said_empty = false;
     receiver->lone_turns = 0;
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < n; i++) {
-        if (events[i].data.ptr != NULL)
+        if (events[i].data.u64 & GUEST)
+            note_guest(receiver, (int)(events[i].data.u64 >> 1));
+        else if (events[i].data.ptr != NULL)
             receiver->ready[receiver->ready_count++] = events[i].data.ptr;
         else
             receiver->watch_ready = true;
     }
     return 0;
+}
+
+int hd_receiver_watch(struct herald_receiver *receiver, int fd, uint32_t epoll_events)
+{
+    struct epoll_event event = { .events = epoll_events, .data.u64 = (uint64_t)fd << 1 | GUEST };
+
+    if (epoll_ctl(receiver->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+        return 0;
+    if (errno == EEXIST && epoll_ctl(receiver->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0)
+        return 0;
+    return -errno;
+}
+
+void hd_receiver_unwatch(struct herald_receiver *receiver, int fd)
+{
+    (void)epoll_ctl(receiver->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+size_t hd_receiver_take_guests(struct herald_receiver *receiver, int *ret_fds, size_t max)
+{
+    size_t count = receiver->guest_count < max ? receiver->guest_count : max;
+
+    memcpy(ret_fds, receiver->guests, count * sizeof(*ret_fds));
+    receiver->guest_count = 0;
+    return count;
+}
+
+bool hd_receiver_is_ready(const struct herald_receiver *receiver)
+{
+    return receiver->ready_next < receiver->ready_count;
 }
 
 int herald_receiver_wait(herald_receiver *receiver, uint64_t deadline_ns)

@@ -50,6 +50,8 @@ struct herald_receiver {
     unsigned lone_turns; /* how often a socket that is ready alone was read in a row */
     bool said_empty;     /* all that epoll named is taken: the next call says so without asking again */
     bool watch_ready;    /* epoll named the watch */
+    int guests[16];      /* what else it named, see hd_receiver_watch() */
+    size_t guest_count;
 
     struct herald_receiver_stats stats;
     uint64_t closed_drops; /* of sockets that are closed */
@@ -58,6 +60,19 @@ struct herald_receiver {
 
 /* What all its sockets have lost since it was opened, with what their filters have rejected. */
 uint64_t hd_receiver_drops(const struct herald_receiver *receiver);
+
+/*
+ * Adds a descriptor of the caller's to what wakes the receiver, or changes for what: then one set tells all that is
+ * ready, where a set within a set would pass on each wake-up and be asked after it. @return 0 or -errno.
+ */
+int hd_receiver_watch(struct herald_receiver *receiver, int fd, uint32_t epoll_events);
+void hd_receiver_unwatch(struct herald_receiver *receiver, int fd);
+
+/* Takes those descriptors that were ready when the set was last asked; more come next time. @return how many. */
+size_t hd_receiver_take_guests(struct herald_receiver *receiver, int *ret_fds, size_t max);
+
+/* Whether the set has named a socket of the receiver's own that was not read empty since. */
+bool hd_receiver_is_ready(const struct herald_receiver *receiver);
 
 /* Whether the process may have as many descriptors as this takes. @return 0; -EMFILE with *error filled. */
 int hd_attachments_check(struct herald_receiver *receiver, struct herald_error *error);

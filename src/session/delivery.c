@@ -391,7 +391,7 @@ static int process_network(herald_delivery *delivery, struct herald_error *error
             delivery->is_cut = event.kind == HERALD_RECEIVER_LOST || event.kind == HERALD_RECEIVER_DOWN;
     }
     if (r == 0)
-        r = hd_node_receive(&delivery->node, input, NULL, delivery);
+        r = hd_node_receive(&delivery->node, input, NULL, delivery, delivery->now_ns);
     if (r < 0)
         return herald_error_set(error, r, "cannot receive feedback: %s", strerror(-r));
     return r;

@@ -249,12 +249,25 @@ static void step_roll_call(herald_delivery *delivery)
         (void)ask(delivery, HD_REQUEST_ROLL_CALL, NULL, 0);
 }
 
+/* Nobody else is expected: the roll call, which is meant for anybody, need not be asked to its end. */
+static void end_roll_call(herald_delivery *delivery)
+{
+    const struct herald_delivery_config *config = &delivery->config;
+
+    if (!delivery->request_active || delivery->request_kind != HD_REQUEST_ROLL_CALL ||
+        (config->expect_count == 0 && config->expected_count == 0) || !hd_people_are_here(delivery))
+        return;
+    herald_norm_sender_cancel_request(delivery->norm);
+    delivery->request_active = false;
+}
+
 static void step_sending(herald_delivery *delivery)
 {
     if (hd_delivery_is_all_sent(delivery)) {
         hd_delivery_set_phase(delivery, HERALD_DELIVERY_RECEIPTS);
         return;
     }
+    end_roll_call(delivery);
     if (!delivery->config.silent_receivers && delivery->now_ns >= delivery->ask_ns && !delivery->request_active &&
         !ask_people(delivery, HD_REQUEST_STATUS))
         delivery->ask_ns = delivery->now_ns + STATUS_INTERVAL_NS;
@@ -296,18 +309,6 @@ static void step_silent_receipts(herald_delivery *delivery)
         delivery->has_asked_silent = false;
         go_on(delivery);
     }
-}
-
-/* Nobody else is expected: the roll call, which is meant for anybody, need not be asked to its end. */
-static void end_roll_call(herald_delivery *delivery)
-{
-    const struct herald_delivery_config *config = &delivery->config;
-
-    if (!delivery->request_active || delivery->request_kind != HD_REQUEST_ROLL_CALL ||
-        (config->expect_count == 0 && config->expected_count == 0) || !hd_people_are_here(delivery))
-        return;
-    herald_norm_sender_cancel_request(delivery->norm);
-    delivery->request_active = false;
 }
 
 static void step_receipts(herald_delivery *delivery)

@@ -548,9 +548,7 @@ int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_err
     r = herald_receiver_process(inbox->node.receiver, inbox->now_ns);
     tell_network(inbox);
     if (r == 0)
-        r = hd_node_receive(&inbox->node, input, run_end, inbox);
-    if (r >= 0 && inbox->node.responder != NULL && herald_responder_process(inbox->node.responder, inbox->now_ns) < 0)
-        inbox->node.responder = herald_responder_free(inbox->node.responder);
+        r = hd_node_receive(&inbox->node, input, run_end, inbox, inbox->now_ns);
     if (r < 0)
         return herald_error_set(error, r, "cannot receive: %s", strerror(-r));
     (void)herald_norm_receiver_handle_timeout(inbox->norm, inbox->now_ns);

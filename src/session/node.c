@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "node.h"
 
+#include "receiver.h" /* of src/io: one set of descriptors for all */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +41,8 @@ int hd_node_init(struct hd_node *node, const struct herald_endpoint *endpoint, s
 
 void hd_node_release(struct hd_node *node)
 {
+    if (node->receiver != NULL)
+        node->epoll_fd = -1; /* which was the receiver's */
     node->receiver = herald_receiver_free(node->receiver);
     node->responder = herald_responder_free(node->responder);
     for (size_t i = 0; i < node->exit_count; i++)
@@ -53,6 +57,8 @@ int hd_node_watch(struct hd_node *node, int fd, uint32_t epoll_events)
 {
     struct epoll_event event = { .events = epoll_events, .data.fd = fd };
 
+    if (node->receiver != NULL)
+        return hd_receiver_watch(node->receiver, fd, epoll_events);
     if (epoll_ctl(node->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
         return 0;
     if (errno == EEXIST && epoll_ctl(node->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0)
@@ -65,13 +71,18 @@ void hd_node_unwatch(struct hd_node *node, int fd)
     (void)epoll_ctl(node->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
+/* One set for all: what the node has watched so far moves to the receiver's. */
 int hd_node_join(struct hd_node *node, const struct herald_receiver_config *config, struct herald_error *error)
 {
     int r = herald_receiver_new(&node->receiver, config, error);
 
     if (r < 0)
         return r;
-    r = hd_node_watch(node, herald_receiver_fd(node->receiver), EPOLLIN);
+    close(node->epoll_fd);
+    node->epoll_fd = herald_receiver_fd(node->receiver);
+    for (size_t i = 0; i < node->exit_count && r == 0; i++)
+        if (node->exits[i].sender != NULL)
+            r = hd_node_watch(node, herald_sender_fd(node->exits[i].sender), EPOLLIN);
     return r < 0 ? herald_error_set(error, r, "cannot wait for sockets: %s", strerror(-r)) : 0;
 }
 
@@ -224,18 +235,33 @@ static void input_run(const struct herald_run *run, bool unicast, hd_node_input 
         run_end(user);
 }
 
-/* Which sockets have something: one look at all of them is cheaper than asking each. */
+/* Which descriptors of the node, beside the receiver's, have something: one look at all is cheaper than asking each. */
 struct ready {
-    struct epoll_event events[READY_MAX];
-    int count;
+    int fds[READY_MAX];
+    size_t count;
 };
+
+static void find_ready(struct hd_node *node, struct ready *ret_ready)
+{
+    struct epoll_event events[READY_MAX];
+    int n;
+
+    ret_ready->count = 0;
+    if (node->receiver != NULL) {
+        ret_ready->count = hd_receiver_take_guests(node->receiver, ret_ready->fds, READY_MAX);
+        return;
+    }
+    n = epoll_wait(node->epoll_fd, events, READY_MAX, 0);
+    for (int i = 0; i < n; i++)
+        ret_ready->fds[ret_ready->count++] = events[i].data.fd;
+}
 
 static bool is_ready(const struct ready *ready, int fd)
 {
-    for (int i = 0; i < ready->count; i++)
-        if (ready->events[i].data.fd == fd)
+    for (size_t i = 0; i < ready->count; i++)
+        if (ready->fds[i] == fd)
             return true;
-    return ready->count < 0 || ready->count == READY_MAX; /* nobody knows */
+    return ready->count == READY_MAX; /* nobody knows */
 }
 
 /* What came to a sending socket: unicast feedback. */
@@ -263,29 +289,43 @@ static int receive_unicast(struct hd_node *node, const struct ready *ready, hd_n
     return more;
 }
 
-int hd_node_receive(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user)
+static void process_responder(struct hd_node *node, const struct ready *ready, uint64_t now_ns)
 {
-    uint64_t now_ns = node->responder != NULL ? herald_clock_ns() : 0;
-    struct ready ready;
-    int more;
+    if (!is_ready(ready, herald_responder_fd(node->responder)) && now_ns < herald_responder_deadline(node->responder))
+        return;
+    if (herald_responder_process(node->responder, now_ns) < 0)
+        node->responder = herald_responder_free(node->responder);
+}
 
-    ready.count = epoll_wait(node->epoll_fd, ready.events, READY_MAX, 0);
-    more = receive_unicast(node, &ready, input, run_end, user);
-    if (node->receiver == NULL || !is_ready(&ready, herald_receiver_fd(node->receiver)))
-        return more;
+static int receive_group(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user,
+                         uint64_t now_ns)
+{
     for (int round = 0; round < RECEIVE_ROUNDS; round++) {
         struct herald_run runs[HERALD_RUNS_MAX];
         int n = herald_receiver_receive(node->receiver, runs, HERALD_RUNS_MAX);
 
-        if (n < 0)
+        if (n <= 0)
             return n;
-        if (n == 0)
-            return more;
         for (int i = 0; i < n; i++)
             if (node->responder == NULL || !herald_responder_take(node->responder, &runs[i], now_ns))
                 input_run(&runs[i], false, input, run_end, user);
     }
     return 1;
+}
+
+int hd_node_receive(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user, uint64_t now_ns)
+{
+    struct ready ready;
+    int more;
+    int r = 0;
+
+    find_ready(node, &ready);
+    more = receive_unicast(node, &ready, input, run_end, user);
+    if (node->receiver != NULL && hd_receiver_is_ready(node->receiver))
+        r = receive_group(node, input, run_end, user, now_ns);
+    if (node->responder != NULL)
+        process_responder(node, &ready, now_ns);
+    return r != 0 ? r : more;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */

@@ -30,7 +30,7 @@ struct hd_node {
     herald_responder *responder; /* answers pings to the group; NULL: nobody does */
     struct hd_exit exits[HD_EXITS_MAX];
     size_t exit_count;
-    int epoll_fd;
+    int epoll_fd; /* the receiver's, if there is one */
 };
 
 /* What is called for each datagram. `unicast`: it was sent to this host rather than to the group. */
@@ -50,7 +50,7 @@ void hd_node_release(struct hd_node *node);
 int hd_node_watch(struct hd_node *node, int fd, uint32_t epoll_events);
 void hd_node_unwatch(struct hd_node *node, int fd);
 
-/* Joins; see herald_receiver_config. */
+/* Joins; see herald_receiver_config. Before anything but exits is watched. */
 HERALD_CHECKED int hd_node_join(struct hd_node *node, const struct herald_receiver_config *config,
                                 struct herald_error *error);
 
@@ -64,8 +64,12 @@ void hd_node_wait(struct hd_node *node, uint64_t deadline_ns);
 HERALD_CHECKED int hd_node_open_exit(struct hd_node *node, const struct herald_sender_config *config,
                                      struct herald_error *error);
 
-/* Takes what has arrived, a few runs at most. @return 1: there may be more; 0: there is nothing; -errno. */
-HERALD_CHECKED int hd_node_receive(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user);
+/*
+ * Takes what has arrived, a few runs at most, and answers pings. A receiver has to have been processed before: that
+ * tells what is ready. @return 1: there may be more; 0: there is nothing; -errno.
+ */
+HERALD_CHECKED int hd_node_receive(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user,
+                                   uint64_t now_ns);
 
 /*
  * Sends one datagram by the interface on which its destination was heard: to the group, or by unicast. What cannot be

@@ -389,6 +389,32 @@ static void test_request_to_nobody_in_particular_is_to_us_too(void **state)
     rx_free(rx);
 }
 
+static bool answers_to_the_group(struct rx *rx, uint8_t id, uint32_t node_id)
+{
+    uint64_t acks = rx_statistics(rx).acks;
+
+    rx_request(rx, 20, id, node_id, NULL);
+    assert_int_equal(herald_norm_receiver_acknowledge(rx->receiver, RX_SENDER, 20, id, NULL, 0, rx->now_ns), 0);
+    rx_run_for(rx, 11 * RX_MS);
+    assert_int_equal(rx_statistics(rx).acks, acks + 1);
+    return rx->datagram.to_group;
+}
+
+static void test_who_answers_to_whom(void **state)
+{
+    struct rx *rx = rx_new(NULL, 64);
+
+    (void)state;
+    assert_true(answers_to_the_group(rx, 1, 0)); /* everybody is asked: all ways are tried */
+    assert_false(answers_to_the_group(rx, 1, 0));
+    assert_false(answers_to_the_group(rx, 1, 0));
+    assert_false(answers_to_the_group(rx, 2, RX_NODE)); /* we are, so we are known */
+    assert_true(answers_to_the_group(rx, 2, RX_NODE));  /* that did not arrive */
+    assert_true(answers_to_the_group(rx, 2, RX_NODE));
+    assert_true(answers_to_the_group(rx, 3, 0));
+    rx_free(rx);
+}
+
 static void test_probe_is_answered_at_once_by_who_is_listed(void **state)
 {
     struct rx *rx = rx_new(NULL, 64);
@@ -657,6 +683,7 @@ int main(void)
         cmocka_unit_test(test_command_is_handed_on),
         cmocka_unit_test(test_request_is_handed_on_and_answered),
         cmocka_unit_test(test_request_to_nobody_in_particular_is_to_us_too),
+        cmocka_unit_test(test_who_answers_to_whom),
         cmocka_unit_test(test_probe_is_answered_at_once_by_who_is_listed),
         cmocka_unit_test(test_stream_is_read_in_order_across_a_repair),
         cmocka_unit_test(test_stream_asks_up_to_the_flush_position_only),
