@@ -63,6 +63,19 @@ def clear(cell):
         shutil.rmtree(inbox)
 
 
+def touch_memory(cell):
+    """
+    Writes as much as all receivers will, and gives it back: a virtual machine is slow with memory that it uses for the
+    first time, or that it has not used for some seconds, for then its host may have taken it away.
+    """
+    zeros = bytes(1 << 24)
+    path = cell.directory / 'zeros'
+    with open(path, 'wb', buffering=0) as out:
+        for _ in range(0, cell.size_bytes * cell.receivers, len(zeros)):
+            out.write(zeros)
+    path.unlink()
+
+
 def done_ns(tool, program):
     """When a receiver had the file, or None."""
     program.take()
@@ -129,6 +142,7 @@ def deliver(tool, cell, size_bytes, seconds):
         network.wait_ready(receivers, tool.ready, f'{tool.label} to be ready')
         if tool.ready is file_tools.joined:
             network.wait_members(GROUP, cell.receivers)
+        touch_memory(cell)
         before = network.sent_bytes()
         sender = network.start(SENDER, tool.send(cell))
         wait_for_all(tool, sender, receivers, seconds)
@@ -220,18 +234,6 @@ def check_memory(cell):
             raise Failure(f'{needed / 1e9:.1f} GB of memory are needed')
 
 
-def touch_memory(cell):
-    """Writes as much as all receivers will: a virtual machine is slow with memory that it uses for the first time."""
-    zeros = bytes(1 << 24)
-    cell.directory.mkdir(exist_ok=True)
-    for index in range(cell.receivers):
-        cell.inbox(index).mkdir()
-        with open(cell.inbox(index) / 'zeros', 'wb', buffering=0) as out:
-            for _ in range(0, cell.size_bytes, len(zeros)):
-                out.write(zeros)
-    clear(cell)
-
-
 def settle_rate(runs, cell, seconds):
     """Finds out how fast to send with a tool that has to be told."""
     if not runs.tool.guess_mbit:
@@ -254,7 +256,6 @@ def measure(cell, wanted, repeat, seconds):
     try:
         check_memory(cell)
         cell.network.use(cell.receivers, cell.loss_percent)
-        touch_memory(cell)
         for runs in everyone:
             if not runs.is_over:
                 settle_rate(runs, cell, seconds)
