@@ -8,6 +8,7 @@ RATIOS = [
     ('herald', 'write_blast', 'herald auto / limit (blast, written)'),
     ('herald_max', 'write_blast', 'herald max / limit (blast, written)'),
     ('herald_null', 'raw_blast', 'herald to /dev/null / limit (blast, nothing written)'),
+    ('herald_data', 'raw_blast', 'library, in memory / limit (blast, nothing written)'),
     ('herald', 'tcp', 'herald auto / TCP'),
     ('herald', 'udpcast', 'herald auto / udpcast'),
     ('herald', 'uftp', 'herald auto / UFTP'),

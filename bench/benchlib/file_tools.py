@@ -107,6 +107,16 @@ def herald_receive_null(cell, _index):
             '--count', 1]
 
 
+def herald_data_send(cell):
+    """The library alone: the mapped file as one DATA object."""
+    return [cell.program('bench-copy-data'), 'send', cell.file, f'{GROUP}:{PORT}', cell.receivers]
+
+
+def herald_data_receive(cell, _index):
+    """Into memory of its own, verified."""
+    return [cell.program('bench-copy-data'), 'receive', cell.size_bytes, f'{GROUP}:{PORT}']
+
+
 # ---- rivals -----------------------------------------------------------------------------------------
 
 def uftp_id(number):
@@ -173,6 +183,8 @@ TOOLS = [
          marker='"verified":true'),
     Tool('herald_null', 'herald --rate max, not written', 'herald', herald_send('max'), herald_receive_null, joined,
          marker=', verified,', has_file=False),
+    Tool('herald_data', 'library --rate max, in memory', 'herald', herald_data_send, herald_data_receive, joined,
+         marker='complete, verified', has_file=False),
     Tool('tcp', 'TCP, a copy to each', 'rival', tcp_send, tcp_receive,
          lambda program: program.bound('tcp', TCP_PORT)),
     Tool('udpcast', 'udpcast', 'rival', udpcast_send, udpcast_receive,

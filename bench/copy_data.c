@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Delivery from memory to memory through the library: one DATA object, whatever its size, and an inbox that keeps it.
+ *
+ *     bench-copy-data send FILE ENDPOINT RECEIVERS    maps FILE; ends when all have given their receipts
+ *     bench-copy-data receive BYTES ENDPOINT          prints "complete, verified" when it has so many
+ *
+ * The library sets no limit to a DATA object, but an inbox in memory has one (64 MiB unless it is told another): a
+ * receiver is told the object's size.
+ */
+#include "common.h"
+
+#include <herald/session.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static _Noreturn void die(const struct herald_error *error)
+{
+    fprintf(stderr, "bench-copy-data: %s\n", error->cause);
+    exit(3);
+}
+
+static void parse_endpoint(const char *text, struct herald_endpoint *ret_endpoint)
+{
+    struct herald_error error;
+
+    if (herald_endpoint_parse(text, ret_endpoint, &error) < 0)
+        die(&error);
+}
+
+/* All of it is there before the delivery begins. It is mapped, not read: that file is in memory already. */
+static const void *map_file(const char *path, size_t *ret_bytes)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        bench_die(path);
+    *ret_bytes = (size_t)status.st_size;
+    const void *bytes = mmap(NULL, *ret_bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+
+    if (bytes == MAP_FAILED)
+        bench_die(path);
+    close(fd);
+    return bytes;
+}
+
+/* @return the receivers that lack it. */
+static int send_bytes(const char *path, const char *endpoint, const char *receivers)
+{
+    struct herald_delivery_config config = {
+        .rate_bytes_per_s = HERALD_NORM_RATE_MAX_BYTES_PER_S,
+        .expect_count = (uint32_t)atoi(receivers),
+    };
+    struct herald_error error;
+    herald_delivery *delivery;
+    size_t size_bytes;
+    const void *bytes = map_file(path, &size_bytes);
+
+    parse_endpoint(endpoint, &config.endpoint);
+    if (herald_delivery_new(&delivery, &config, &error) < 0 ||
+        herald_delivery_add_bytes(delivery, "bytes", bytes, size_bytes, &error) < 0)
+        die(&error);
+    int lacking = herald_delivery_run(delivery, NULL, NULL, &error);
+
+    if (lacking < 0)
+        die(&error);
+    if (lacking > 0)
+        fprintf(stderr, "bench-copy-data: %d of %s receivers lack it\n", lacking, receivers);
+    herald_delivery_free(delivery);
+    return lacking;
+}
+
+/* What is received in one run. */
+struct receipt {
+    uint64_t size_bytes; /* that are to come */
+    bool is_complete;
+};
+
+static void on_event(void *user, const struct herald_inbox_event *event)
+{
+    struct receipt *receipt = user;
+    const struct herald_inbox_object *object = &event->object;
+
+    if (event->kind == HERALD_INBOX_FAILED)
+        die(&event->error);
+    if (event->kind != HERALD_INBOX_DONE)
+        return;
+    receipt->is_complete = object->is_verified && object->size_bytes == receipt->size_bytes && object->bytes;
+    puts(receipt->is_complete ? "complete, verified" : "something else came");
+    fflush(stdout); /* the inbox stays a little, so that the sender gets the receipt */
+}
+
+/* @return whether it came. */
+static bool receive_bytes(const char *size, const char *endpoint)
+{
+    struct receipt receipt = { .size_bytes = strtoull(size, NULL, 10) };
+    struct herald_inbox_config config = {
+        .kind = HERALD_INBOX_MEMORY,
+        .memory_bytes = (size_t)receipt.size_bytes,
+        .count = 1,
+    };
+    struct herald_error error;
+    herald_inbox *inbox;
+
+    parse_endpoint(endpoint, &config.endpoint);
+    bench_schedule_batch(); /* as herald get */
+    if (herald_inbox_new(&inbox, &config, &error) < 0 || herald_inbox_run(inbox, on_event, &receipt, &error) < 0)
+        die(&error);
+    herald_inbox_free(inbox);
+    return receipt.is_complete;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 5 && strcmp(argv[1], "send") == 0)
+        return send_bytes(argv[2], argv[3], argv[4]) == 0 ? 0 : 1;
+    if (argc == 4 && strcmp(argv[1], "receive") == 0)
+        return receive_bytes(argv[2], argv[3]) ? 0 : 1;
+    fprintf(stderr, "usage: %s send FILE ENDPOINT RECEIVERS | receive BYTES ENDPOINT\n", argv[0]);
+    return 2;
+}
