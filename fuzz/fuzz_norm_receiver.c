@@ -190,20 +190,43 @@ static void pass_deadlines(struct target *target, uint32_t count)
 
 /* --- calls --- */
 
-static void input(struct target *target, bool from_sender)
+/* Packets that came together: the same again and again, but for one byte of each. */
+static void input_run(struct target *target, const uint8_t *packet, size_t packet_bytes, uint32_t count)
 {
     static const struct herald_peer from = { .address = { HERALD_FAMILY_IPV4, { 10, 0, 0, 1 } }, .port = 6003 };
-    uint8_t packet[FUZZ_PACKET_BYTES_MAX];
-    size_t size_bytes = from_sender ? fuzz_sending(&target->supply, &target->world, packet)
-                                    : fuzz_feedback(&target->supply, &target->world, packet);
-    uint8_t *copy = malloc(size_bytes > 0 ? size_bytes : 1); /* of exactly its size, so that ASan guards its end */
+    bool unicast = fuzz_flip(&target->supply);
+    size_t run_bytes = packet_bytes * count;
+    size_t done_bytes = 0;
+    uint8_t *run = malloc(run_bytes > 0 ? run_bytes : 1); /* of exactly its size, so that ASan guards its end */
 
-    if (!copy)
+    if (!run)
         return;
-    memcpy(copy, packet, size_bytes);
-    fuzz_require(herald_norm_receiver_input(target->receiver, &from, fuzz_flip(&target->supply), copy, size_bytes,
-                                            target->now_ns) == 0);
-    free(copy);
+    for (uint32_t i = 0; i < count; i++) {
+        memcpy(run + i * packet_bytes, packet, packet_bytes);
+        if (i > 0 && packet_bytes > 0)
+            run[i * packet_bytes + fuzz_below(&target->supply, (uint32_t)packet_bytes)] = fuzz_u8(&target->supply);
+    }
+    do {
+        int64_t taken_bytes = herald_norm_receiver_input_run(target->receiver, &from, unicast, run + done_bytes,
+                                                             run_bytes - done_bytes, packet_bytes, target->now_ns);
+
+        fuzz_require(taken_bytes >= 0 && (size_t)taken_bytes <= run_bytes - done_bytes);
+        fuzz_require(taken_bytes > 0 || run_bytes == 0);
+        done_bytes += (size_t)taken_bytes;
+        drain_events(target);
+    } while (done_bytes < run_bytes);
+    free(run);
+}
+
+static void input(struct target *target, bool from_sender)
+{
+    uint8_t packet[FUZZ_PACKET_BYTES_MAX];
+
+    if (from_sender)
+        input_run(target, packet, fuzz_sending(&target->supply, &target->world, packet),
+                  1 + fuzz_below(&target->supply, 4));
+    else
+        input_run(target, packet, fuzz_feedback(&target->supply, &target->world, packet), 1);
 }
 
 static uint16_t some_object(struct target *target)

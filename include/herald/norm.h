@@ -496,6 +496,16 @@ HERALD_API int herald_norm_receiver_input(herald_norm_receiver *receiver, const 
                                           const uint8_t *packet, size_t packet_bytes, uint64_t now_ns);
 
 /**
+ * The same for several packets that arrived together and lie behind each other, each of `datagram_bytes` but for the
+ * last, which may be shorter: what UDP GRO hands over. Those of one block are taken together, up to the first event;
+ * the rest is to be handed in again, after the events. A run is cheaper than its packets.
+ * @return the bytes that were taken, more than 0 unless run_bytes is; -EBUSY: events first.
+ */
+HERALD_API int64_t herald_norm_receiver_input_run(herald_norm_receiver *receiver, const struct herald_peer *from,
+                                                  bool unicast, const uint8_t *run, size_t run_bytes,
+                                                  size_t datagram_bytes, uint64_t now_ns);
+
+/**
  * Feedback to send: to the group, or to a sender by unicast. It lies in the buffer, which needs
  * HERALD_NORM_BUFFER_BYTES(segment_bytes_max); only the content of an answer given to _acknowledge() is a payload,
  * valid until the next call of that or of input().

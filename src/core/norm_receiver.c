@@ -289,33 +289,78 @@ static void input_sender(herald_norm_receiver *receiver, struct hd_rx_remote *re
     }
 }
 
-int herald_norm_receiver_input(herald_norm_receiver *receiver, const struct herald_peer *from, bool unicast,
-                               const uint8_t *packet, size_t packet_bytes, uint64_t now_ns)
+/* @return the sender whose packet it was and is still to be timed; NULL: another one's, or dropped and counted. */
+static struct hd_rx_remote *input_packet(herald_norm_receiver *receiver, const struct herald_peer *from,
+                                         const uint8_t *packet, size_t packet_bytes, struct hd_message *message,
+                                         uint64_t now_ns)
 {
+    struct hd_rx_remote *remote;
+
+    if (hd_wire_decode(packet, packet_bytes, message) < 0) {
+        hd_rx_drop(receiver, HERALD_NORM_DROP_MALFORMED);
+        return NULL;
+    }
+    if (message->header.source_id == receiver->config.node_id || message->kind == HD_KIND_REPORT) {
+        hd_rx_drop(receiver, HERALD_NORM_DROP_NOT_FOR_US);
+        return NULL;
+    }
+    if (message->kind == HD_KIND_NACK || message->kind == HD_KIND_ACK) {
+        input_feedback(receiver, message);
+        return NULL;
+    }
+    remote = hd_rx_remote_hear(receiver, message, from, packet_bytes, now_ns);
+    if (remote)
+        input_sender(receiver, remote, message, now_ns);
+    return remote;
+}
+
+/*
+ * DATA of the block that the one before is of: nothing of the sender changes with them.
+ * @return the bytes that were taken
+ */
+static size_t input_next(herald_norm_receiver *receiver, struct hd_rx_remote *remote, struct hd_message *message,
+                         const uint8_t *last, struct hd_cursor run, size_t datagram_bytes, uint64_t now_ns)
+{
+    const uint8_t *begin = run.at;
+
+    while (hd_cursor_left(&run) > 0 && !hd_events_pending(&receiver->events)) {
+        size_t packet_bytes = hd_cursor_left(&run) < datagram_bytes ? hd_cursor_left(&run) : datagram_bytes;
+
+        if (!hd_wire_decode_next(run.at, packet_bytes, last, message))
+            break;
+        hd_rx_remote_hear_next(receiver, remote, message, packet_bytes, now_ns);
+        input_sender(receiver, remote, message, now_ns);
+        last = run.at;
+        run.at += packet_bytes;
+    }
+    return (size_t)(run.at - begin);
+}
+
+int64_t herald_norm_receiver_input_run(herald_norm_receiver *receiver, const struct herald_peer *from, bool unicast,
+                                       const uint8_t *run, size_t run_bytes, size_t datagram_bytes, uint64_t now_ns)
+{
+    size_t taken_bytes = run_bytes < datagram_bytes || datagram_bytes == 0 ? run_bytes : datagram_bytes;
     struct hd_message message;
     struct hd_rx_remote *remote;
 
     (void)unicast; /* a sender that knows us well may talk to us alone */
     if (hd_events_pending(&receiver->events))
         return -EBUSY;
-    if (hd_wire_decode(packet, packet_bytes, &message) < 0) {
-        hd_rx_drop(receiver, HERALD_NORM_DROP_MALFORMED);
-        return 0;
-    }
-    if (message.header.source_id == receiver->config.node_id || message.kind == HD_KIND_REPORT) {
-        hd_rx_drop(receiver, HERALD_NORM_DROP_NOT_FOR_US);
-        return 0;
-    }
-    if (message.kind == HD_KIND_NACK || message.kind == HD_KIND_ACK) {
-        input_feedback(receiver, &message);
-        return 0;
-    }
-    remote = hd_rx_remote_hear(receiver, &message, from, packet_bytes, now_ns);
-    if (remote) {
-        input_sender(receiver, remote, &message, now_ns);
-        hd_rx_timer_update(receiver, remote);
-    }
-    return 0;
+    remote = input_packet(receiver, from, run, taken_bytes, &message, now_ns);
+    if (!remote)
+        return (int64_t)taken_bytes;
+    taken_bytes += input_next(receiver, remote, &message, run,
+                              hd_cursor_over(run + taken_bytes, run_bytes - taken_bytes), datagram_bytes, now_ns);
+    hd_rx_timer_update(receiver, remote);
+    return (int64_t)taken_bytes;
+}
+
+int herald_norm_receiver_input(herald_norm_receiver *receiver, const struct herald_peer *from, bool unicast,
+                               const uint8_t *packet, size_t packet_bytes, uint64_t now_ns)
+{
+    int64_t r = herald_norm_receiver_input_run(receiver, from, unicast, packet, packet_bytes, packet_bytes, now_ns);
+
+    return r < 0 ? (int)r : 0;
 }
 
 /* --- time --- */

@@ -368,6 +368,10 @@ struct hd_rx_remote *hd_rx_remote_find(const herald_norm_receiver *receiver, uin
 struct hd_rx_remote *hd_rx_remote_hear(herald_norm_receiver *receiver, const struct hd_message *message,
                                        const struct herald_peer *from, size_t packet_bytes, uint64_t now_ns);
 
+/* The same for the next packet of a run: from the same sender, and in nothing else new. */
+void hd_rx_remote_hear_next(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
+                            const struct hd_message *message, size_t packet_bytes, uint64_t now_ns);
+
 /* How long it may be silent (RFC 5740 section 5.3). */
 uint64_t hd_rx_remote_activity_timeout_ns(const struct hd_rx_remote *remote);
 

@@ -289,6 +289,16 @@ struct hd_stream_header {
  */
 int hd_wire_decode(const uint8_t *packet, size_t packet_bytes, struct hd_message *message);
 
+/*
+ * Decodes a DATA that follows another one of the same block: the same header, but for the sequence number and the
+ * symbol. The packets of one run mostly do, and most of their decoding is spared.
+ *
+ * @param last     the packet that message was decoded from
+ * @param message  becomes what hd_wire_decode() would make of packet
+ * @return false: it is another packet; message untouched
+ */
+bool hd_wire_decode_next(const uint8_t *packet, size_t packet_bytes, const uint8_t *last, struct hd_message *message);
+
 /* A short text, in lower case: "header length". */
 const char *hd_malformed_name(enum hd_malformed reason);
 

@@ -3,6 +3,9 @@
 #include "wire.h"
 #include "wire_internal.h"
 
+/* Fields of a packet, for hd_wire_decode_next(). */
+enum { HEADER_WORDS_AT = 1, SEQUENCE_AT = 2, SOURCE_AT = 4, PAYLOAD_ID_AT = 16 };
+
 /*
  * A reader's -EBADMSG as a reason. The header cursor ends where hdr_len says, so a field that is missing there is a
  * header length too small for the type.
@@ -479,6 +482,28 @@ int hd_wire_decode(const uint8_t *packet, size_t packet_bytes, struct hd_message
         return -HD_MALFORMED_HEADER_LENGTH;
     CHECK(hd_cursor_sub(&cursor, header_words * 4u - HD_PACKET_BYTES_MIN, &header), HD_MALFORMED_HEADER_LENGTH);
     return decode_typed(type, header, cursor, message);
+}
+
+bool hd_wire_decode_next(const uint8_t *packet, size_t packet_bytes, const uint8_t *last, struct hd_message *message)
+{
+    size_t header_bytes = (size_t)last[HEADER_WORDS_AT] * 4;
+    size_t id_end;
+    size_t symbol_at;
+
+    /* These extensions are views of the packet that they were in. */
+    if (message->kind != HD_KIND_DATA || packet_bytes < header_bytes ||
+        message->extensions.present & (HD_EXT_AUTH | HD_EXT_APPLICATION))
+        return false;
+    id_end = PAYLOAD_ID_AT + hd_wire_payload_id_bytes(message->data.position.fec_id);
+    symbol_at = id_end - (message->data.position.fec_id == HD_FEC_SMALL_BLOCK ? 2 : 1);
+    if (memcmp(packet, last, SEQUENCE_AT) != 0 ||
+        memcmp(packet + SOURCE_AT, last + SOURCE_AT, symbol_at - SOURCE_AT) != 0 ||
+        memcmp(packet + id_end, last + id_end, header_bytes - id_end) != 0)
+        return false;
+    message->header.sequence = hd_load_u16(packet + SEQUENCE_AT);
+    message->data.position.id.symbol = id_end - symbol_at == 2 ? hd_load_u16(packet + symbol_at) : packet[symbol_at];
+    message->data.payload = hd_cursor_over(packet + header_bytes, packet_bytes - header_bytes);
+    return true;
 }
 
 const char *hd_malformed_name(enum hd_malformed reason)

@@ -369,14 +369,20 @@ static void drain(herald_delivery *delivery)
         handle_event(delivery, &event);
 }
 
-static void input(void *user, const struct herald_peer *from, bool unicast, const uint8_t *packet, size_t packet_bytes)
+static void input(void *user, const struct herald_run *run, bool unicast)
 {
     herald_delivery *delivery = user;
+    size_t count = herald_run_count(run);
 
-    if (!hd_people_on_packet(delivery, from, packet, packet_bytes))
-        return;
-    (void)herald_norm_sender_input(delivery->norm, from, unicast, packet, packet_bytes, delivery->now_ns);
-    drain(delivery);
+    for (size_t i = 0; i < count; i++) {
+        size_t packet_bytes;
+        const uint8_t *packet = herald_run_datagram(run, i, &packet_bytes);
+
+        if (!hd_people_on_packet(delivery, &run->source, packet, packet_bytes))
+            continue;
+        (void)herald_norm_sender_input(delivery->norm, &run->source, unicast, packet, packet_bytes, delivery->now_ns);
+        drain(delivery);
+    }
 }
 
 static int process_network(herald_delivery *delivery, struct herald_error *error)
@@ -391,7 +397,7 @@ static int process_network(herald_delivery *delivery, struct herald_error *error
             delivery->is_cut = event.kind == HERALD_RECEIVER_LOST || event.kind == HERALD_RECEIVER_DOWN;
     }
     if (r == 0)
-        r = hd_node_receive(&delivery->node, input, NULL, delivery, delivery->now_ns);
+        r = hd_node_receive(&delivery->node, input, delivery, delivery->now_ns);
     if (r < 0)
         return herald_error_set(error, r, "cannot receive feedback: %s", strerror(-r));
     return r;

@@ -358,24 +358,34 @@ static bool is_accepted(const herald_inbox *inbox, const struct herald_address *
     return false;
 }
 
-static void input(void *user, const struct herald_peer *from, bool unicast, const uint8_t *packet, size_t packet_bytes)
+/* @return how many bytes of it were taken: the first datagram at least. */
+static size_t input_some(herald_inbox *inbox, const struct herald_run *run, size_t from_bytes, bool unicast)
 {
-    herald_inbox *inbox = user;
+    const uint8_t *packet = run->payload + from_bytes;
+    size_t left_bytes = run->size_bytes - from_bytes;
+    size_t packet_bytes = left_bytes < run->segment_bytes ? left_bytes : run->segment_bytes;
+    int64_t taken_bytes;
 
-    if (!is_accepted(inbox, &from->address) || hd_origin_is_impostor(inbox, from, packet, packet_bytes))
-        return;
-    (void)herald_norm_receiver_input(inbox->norm, from, unicast, packet, packet_bytes, inbox->now_ns);
+    if (hd_origin_is_impostor(inbox, &run->source, packet, packet_bytes))
+        return packet_bytes;
+    taken_bytes = herald_norm_receiver_input_run(inbox->norm, &run->source, unicast, packet, left_bytes,
+                                                 run->segment_bytes, inbox->now_ns);
     drain(inbox);
     if (inbox->has_new) {
         hd_arrival_resume_new(inbox);
         drain(inbox);
     }
+    return taken_bytes > 0 ? (size_t)taken_bytes : packet_bytes;
 }
 
-static void run_end(void *user)
+static void input(void *user, const struct herald_run *run, bool unicast)
 {
     herald_inbox *inbox = user;
 
+    if (!is_accepted(inbox, &run->source.address))
+        return;
+    for (size_t done_bytes = 0; done_bytes < run->size_bytes;)
+        done_bytes += input_some(inbox, run, done_bytes, unicast);
     hd_arrival_flush_all(inbox);
     drain(inbox);
     if (herald_clock_ns() > inbox->now_ns)
@@ -548,7 +558,7 @@ int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_err
     r = herald_receiver_process(inbox->node.receiver, inbox->now_ns);
     tell_network(inbox);
     if (r == 0)
-        r = hd_node_receive(&inbox->node, input, run_end, inbox, inbox->now_ns);
+        r = hd_node_receive(&inbox->node, input, inbox, inbox->now_ns);
     if (r < 0)
         return herald_error_set(error, r, "cannot receive: %s", strerror(-r));
     (void)herald_norm_receiver_handle_timeout(inbox->norm, inbox->now_ns);

@@ -220,21 +220,6 @@ int hd_node_send(struct hd_node *node, const struct herald_norm_datagram *datagr
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
-static void input_run(const struct herald_run *run, bool unicast, hd_node_input *input, hd_node_run_end *run_end,
-                      void *user)
-{
-    size_t count = herald_run_count(run);
-
-    for (size_t i = 0; i < count; i++) {
-        size_t size_bytes;
-        const uint8_t *packet = herald_run_datagram(run, i, &size_bytes);
-
-        input(user, &run->source, unicast, packet, size_bytes);
-    }
-    if (run_end != NULL)
-        run_end(user);
-}
-
 /* Which descriptors of the node, beside the receiver's, have something: one look at all is cheaper than asking each. */
 struct ready {
     int fds[READY_MAX];
@@ -265,8 +250,7 @@ static bool is_ready(const struct ready *ready, int fd)
 }
 
 /* What came to a sending socket: unicast feedback. */
-static int receive_unicast(struct hd_node *node, const struct ready *ready, hd_node_input *input,
-                           hd_node_run_end *run_end, void *user)
+static int receive_unicast(struct hd_node *node, const struct ready *ready, hd_node_input *input, void *user)
 {
     int more = 0;
 
@@ -281,7 +265,7 @@ static int receive_unicast(struct hd_node *node, const struct ready *ready, hd_n
             /* The socket knows by which interface it hears; the kernel may not have said it. */
             if (runs[k].source.interface_index == 0)
                 runs[k].source.interface_index = exit->interface_index;
-            input_run(&runs[k], true, input, run_end, user);
+            input(user, &runs[k], true);
         }
         if (n == HERALD_RUNS_MAX)
             more = 1;
@@ -297,8 +281,7 @@ static void process_responder(struct hd_node *node, const struct ready *ready, u
         node->responder = herald_responder_free(node->responder);
 }
 
-static int receive_group(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user,
-                         uint64_t now_ns)
+static int receive_group(struct hd_node *node, hd_node_input *input, void *user, uint64_t now_ns)
 {
     for (int round = 0; round < RECEIVE_ROUNDS; round++) {
         struct herald_run runs[HERALD_RUNS_MAX];
@@ -308,21 +291,21 @@ static int receive_group(struct hd_node *node, hd_node_input *input, hd_node_run
             return n;
         for (int i = 0; i < n; i++)
             if (node->responder == NULL || !herald_responder_take(node->responder, &runs[i], now_ns))
-                input_run(&runs[i], false, input, run_end, user);
+                input(user, &runs[i], false);
     }
     return 1;
 }
 
-int hd_node_receive(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user, uint64_t now_ns)
+int hd_node_receive(struct hd_node *node, hd_node_input *input, void *user, uint64_t now_ns)
 {
     struct ready ready;
     int more;
     int r = 0;
 
     find_ready(node, &ready);
-    more = receive_unicast(node, &ready, input, run_end, user);
+    more = receive_unicast(node, &ready, input, user);
     if (node->receiver != NULL && hd_receiver_is_ready(node->receiver))
-        r = receive_group(node, input, run_end, user, now_ns);
+        r = receive_group(node, input, user, now_ns);
     if (node->responder != NULL)
         process_responder(node, &ready, now_ns);
     return r != 0 ? r : more;

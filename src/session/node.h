@@ -33,12 +33,11 @@ struct hd_node {
     int epoll_fd; /* the receiver's, if there is one */
 };
 
-/* What is called for each datagram. `unicast`: it was sent to this host rather than to the group. */
-typedef void hd_node_input(void *user, const struct herald_peer *from, bool unicast, const uint8_t *packet,
-                           size_t packet_bytes);
-
-/* Called when a run's datagrams have all been given to the input: its buffer is used again afterwards. */
-typedef void hd_node_run_end(void *user);
+/*
+ * What is called for each run that arrives; its bytes are used again afterwards. `unicast`: it was sent to this host
+ * rather than to the group.
+ */
+typedef void hd_node_input(void *user, const struct herald_run *run, bool unicast);
 
 /* For node ids and the like. */
 uint64_t hd_random_number(void);
@@ -68,8 +67,7 @@ HERALD_CHECKED int hd_node_open_exit(struct hd_node *node, const struct herald_s
  * Takes what has arrived, a few runs at most, and answers pings. A receiver has to have been processed before: that
  * tells what is ready. @return 1: there may be more; 0: there is nothing; -errno.
  */
-HERALD_CHECKED int hd_node_receive(struct hd_node *node, hd_node_input *input, hd_node_run_end *run_end, void *user,
-                                   uint64_t now_ns);
+HERALD_CHECKED int hd_node_receive(struct hd_node *node, hd_node_input *input, void *user, uint64_t now_ns);
 
 /*
  * Sends one datagram by the interface on which its destination was heard: to the group, or by unicast. What cannot be

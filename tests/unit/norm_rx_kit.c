@@ -226,7 +226,7 @@ static void take_datagram(struct rx *rx)
         trace(rx, "A%u.%u", rx->message.ack.ack_type, rx->message.ack.ack_id);
 }
 
-static void take_events(struct rx *rx)
+void rx_take_events(struct rx *rx)
 {
     struct herald_norm_receiver_event event;
 
@@ -243,13 +243,13 @@ static void take_events(struct rx *rx)
 
 void rx_drain(struct rx *rx)
 {
-    take_events(rx);
+    rx_take_events(rx);
     assert_int_equal(herald_norm_receiver_handle_timeout(rx->receiver, rx->now_ns), 0);
     rx->datagram.buffer = rx->packet;
     rx->datagram.buffer_bytes = sizeof(rx->packet);
     while (herald_norm_receiver_poll_output(rx->receiver, &rx->datagram, rx->now_ns) > 0)
         take_datagram(rx);
-    take_events(rx);
+    rx_take_events(rx);
     assert_true(herald_norm_receiver_next_timeout(rx->receiver) > rx->now_ns);
 }
 
@@ -277,7 +277,7 @@ const char *rx_trace(struct rx *rx)
 void rx_input(struct rx *rx, const uint8_t *packet, size_t packet_bytes)
 {
     assert_int_equal(herald_norm_receiver_input(rx->receiver, &rx->from, false, packet, packet_bytes, rx->now_ns), 0);
-    take_events(rx);
+    rx_take_events(rx);
 }
 
 static const struct hd_header *begin(struct rx *rx)

@@ -117,6 +117,9 @@ void rx_nack_range(struct rx *rx, uint8_t flags, uint16_t first_object, uint32_t
                    uint16_t last_object, uint32_t last_block, uint16_t last_symbol);
 void rx_nack_send(struct rx *rx);
 
+/* Takes the events that input() left. */
+void rx_take_events(struct rx *rx);
+
 /* Sends all that wants to be sent now. */
 void rx_drain(struct rx *rx);
 
