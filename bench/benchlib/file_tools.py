@@ -108,7 +108,7 @@ def herald_receive_null(cell, _index):
 
 
 def herald_data_send(cell):
-    """The library alone: the mapped file as one DATA object."""
+    """The library alone: the mapped file as DATA objects."""
     return [cell.program('bench-copy-data'), 'send', cell.file, f'{GROUP}:{PORT}', cell.receivers]
 
 

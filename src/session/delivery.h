@@ -114,7 +114,8 @@ struct herald_delivery {
     uint64_t *void_entries; /* bitmap of entries that cannot be read */
     uint32_t void_count;
     struct hd_slot pending; /* opened, but the transport had no room */
-    uint32_t unsent_count;  /* slots that are not sent yet */
+    uint32_t unsent_count;  /* slots that are not sent yet, */
+    uint64_t unsent_bytes;  /* and what is in them */
     uint16_t last_object_id;
     uint64_t objects_sent;
     uint64_t tree_bytes;

@@ -9,7 +9,8 @@
 #include <sys/epoll.h>
 
 enum {
-    RUNS_PER_TURN = 12, /* some milliseconds at most, then feedback is looked at */
+    RUNS_PER_TURN = 12,    /* some milliseconds at most, then feedback is looked at */
+    QUEUE_BYTES = 8 << 20, /* when so much waits to be sent, no more objects are opened */
 };
 
 /* ---- slots ----------------------------------------------------------------------------------- */
@@ -59,6 +60,7 @@ void hd_delivery_forget_all(herald_delivery *delivery)
             (void)herald_norm_sender_release(delivery->norm, delivery->slots[i].object_id, delivery->now_ns);
     hd_delivery_close_slots(delivery);
     delivery->unsent_count = 0;
+    delivery->unsent_bytes = 0;
 }
 
 /* ---- which entry is next --------------------------------------------------------------------- */
@@ -183,6 +185,7 @@ static int enqueue(herald_delivery *delivery, const struct hd_slot *slot, const 
     free_slot_found->is_sent = false;
     delivery->last_object_id = object_id;
     delivery->unsent_count++;
+    delivery->unsent_bytes += slot->size_bytes;
     return 0;
 }
 
@@ -319,7 +322,8 @@ void hd_delivery_feed(herald_delivery *delivery)
         hd_delivery_feed_stream(delivery);
     if (!send_digests(delivery))
         return; /* they are waited for: new entries would take the room */
-    for (;;) {
+    /* An object's digest comes behind all that is in the queue when it was sent: receivers keep it until then. */
+    while (delivery->unsent_bytes < QUEUE_BYTES) {
         if (delivery->pending.purpose == HD_SLOT_FREE) {
             if (!next_entry(delivery, &index))
                 break;
@@ -332,6 +336,12 @@ void hd_delivery_feed(herald_delivery *delivery)
 
 /* ---- what became of it ----------------------------------------------------------------------- */
 
+static void forget_unsent(herald_delivery *delivery, const struct hd_slot *slot)
+{
+    delivery->unsent_count--;
+    delivery->unsent_bytes -= slot->size_bytes;
+}
+
 void hd_delivery_on_sent(herald_delivery *delivery, uint16_t object_id)
 {
     struct hd_slot *slot = find_slot(delivery, object_id);
@@ -339,7 +349,7 @@ void hd_delivery_on_sent(herald_delivery *delivery, uint16_t object_id)
     if (slot == NULL || slot->is_sent)
         return;
     slot->is_sent = true;
-    delivery->unsent_count--;
+    forget_unsent(delivery, slot);
     if (slot->purpose == HD_SLOT_ENTRY && delivery->objects_sent < hd_tree_count(delivery->tree))
         delivery->objects_sent++;
     (void)send_digests(delivery);
@@ -354,7 +364,8 @@ void hd_delivery_on_released(herald_delivery *delivery, uint16_t object_id, bool
     if (slot == NULL)
         return;
     index = slot->index;
-    delivery->unsent_count -= !slot->is_sent;
+    if (!slot->is_sent)
+        forget_unsent(delivery, slot);
     if (has_failed && slot->purpose == HD_SLOT_ENTRY) {
         if (slot->source == NULL || hd_source_error(slot->source, &error) == 0)
             herald_error_set(&error, -EIO, "it could not be read");

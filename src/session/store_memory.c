@@ -58,9 +58,9 @@ int hd_store_new_memory(struct hd_store **ret_store, size_t max_bytes, const str
         return herald_error_set(error, -EFBIG, "it is larger (%s) than what is accepted in memory (%s)",
                                 hd_size_text(size_text, size_bytes), hd_size_text(max_text, max_bytes));
     store = calloc(1, sizeof(*store));
-    /* Cleared, for a block is read back before all of it was written. */
+    /* Not cleared: of a block that is read back only the symbols that came are looked at. */
     if (store != NULL)
-        store->bytes = calloc(1, size_bytes > 0 ? (size_t)size_bytes : 1);
+        store->bytes = malloc(size_bytes > 0 ? (size_t)size_bytes : 1);
     if (store == NULL || store->bytes == NULL || hd_store_init(&store->common, &memory_ops, &facts->partition) < 0) {
         if (store != NULL)
             free(store->bytes);

@@ -70,6 +70,45 @@ static void more_entries_arrive_than_are_kept_at_once(void **state)
     close_party(&bob);
 }
 
+static bool has_one(void *user)
+{
+    return ((struct party *)user)->told[HERALD_INBOX_DONE] > 0;
+}
+
+/* Their digests follow them, but not behind all that is there to be sent: receivers would have to keep all. */
+static void objects_are_verified_as_they_come(void **state)
+{
+    enum { ENTRIES = 64, LARGE_BYTES = 1 << 20 };
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_MEMORY);
+    struct herald_delivery_progress progress;
+    struct party anna, bob;
+    struct party *parties[] = { &anna, &bob };
+    uint8_t *large = calloc(1, LARGE_BYTES);
+
+    (void)state;
+    assert_non_null(large);
+    send.rate_bytes_per_s = 100000000;
+    receive.once = true;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    for (size_t i = 0; i < ENTRIES; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "%zu", i);
+        add_bytes(&anna, name, large, LARGE_BYTES);
+    }
+    drive(parties, 2, has_one, &bob);
+    herald_delivery_get_progress(anna.delivery, &progress);
+    assert_true(progress.objects_sent < ENTRIES / 2);
+    drive(parties, 2, NULL, NULL);
+    assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 0);
+    assert_int_equal(bob.told[HERALD_INBOX_DONE], ENTRIES);
+    close_party(&anna);
+    close_party(&bob);
+    free(large);
+}
+
 static void silent_ends_transfer_without_a_word_back(void **state)
 {
     struct herald_delivery_config send = delivery_config();
@@ -594,6 +633,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_arrives_verified_and_its_receipt_comes_back),
         cmocka_unit_test(more_entries_arrive_than_are_kept_at_once),
+        cmocka_unit_test(objects_are_verified_as_they_come),
         cmocka_unit_test(silent_ends_transfer_without_a_word_back),
         cmocka_unit_test(nobody_is_there),
         cmocka_unit_test(not_all_who_are_expected_come),
