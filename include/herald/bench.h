@@ -209,6 +209,7 @@ enum herald_bench_peer_state {
     HERALD_BENCH_PEER_REPORTING, /**< has reported in this run */
     HERALD_BENCH_PEER_FINAL,     /**< has sent its last report */
     HERALD_BENCH_PEER_SILENT,    /**< has reported in an earlier run, but not in this one */
+    HERALD_BENCH_PEER_GIVEN_UP,  /**< the same, and it is not waited for: see herald_bench_sender_give_up() */
 };
 
 /** A point of the development over time, as reported. Everything is since the stream began. */
@@ -277,6 +278,12 @@ HERALD_API void herald_bench_sender_stop(herald_bench_sender *sender, uint64_t n
 
 /** Does not wait for further reports: RUN_DONE follows. */
 HERALD_API void herald_bench_sender_finish(herald_bench_sender *sender);
+
+/**
+ * Does not wait, at the end of later runs, for those that have not reported in the latest one: those that are SILENT,
+ * and those of config.expect that have never been heard. Who reports after all is waited for again.
+ */
+HERALD_API void herald_bench_sender_give_up(herald_bench_sender *sender);
 
 /** The descriptor to poll for POLLIN. It belongs to the sender and stays the same. */
 HERALD_API int herald_bench_sender_fd(const herald_bench_sender *sender);

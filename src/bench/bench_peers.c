@@ -64,7 +64,8 @@ void hd_bench_peers_restart(herald_bench_sender *sender)
     for (size_t i = 0; i < sender->peer_count; i++) {
         struct hd_bench_peer *peer = sender->peers[i];
 
-        peer->facts.state = HERALD_BENCH_PEER_SILENT;
+        if (peer->facts.state != HERALD_BENCH_PEER_GIVEN_UP)
+            peer->facts.state = HERALD_BENCH_PEER_SILENT;
         peer->facts.reports = 0;
         memset(&peer->facts.figures, 0, sizeof(peer->facts.figures));
         peer->facts.sample_count = 0;
@@ -82,13 +83,30 @@ void hd_bench_peers_release(herald_bench_sender *sender)
     free(sender->peer_ids);
 }
 
+void herald_bench_sender_give_up(herald_bench_sender *sender)
+{
+    size_t heard = 0;
+
+    for (size_t i = 0; i < sender->peer_count; i++) {
+        enum herald_bench_peer_state *state = &sender->peers[i]->facts.state;
+
+        if (*state == HERALD_BENCH_PEER_SILENT)
+            *state = HERALD_BENCH_PEER_GIVEN_UP;
+        heard += *state != HERALD_BENCH_PEER_GIVEN_UP;
+    }
+    sender->absent = heard < sender->config.expect ? sender->config.expect - heard : 0;
+}
+
 bool hd_bench_peers_complete(const herald_bench_sender *sender)
 {
-    if (sender->finals < sender->config.expect)
+    if (sender->finals + sender->absent < sender->config.expect)
         return false;
-    for (size_t i = 0; i < sender->peer_count; i++)
-        if (sender->peers[i]->facts.state != HERALD_BENCH_PEER_FINAL)
+    for (size_t i = 0; i < sender->peer_count; i++) {
+        enum herald_bench_peer_state state = sender->peers[i]->facts.state;
+
+        if (state != HERALD_BENCH_PEER_FINAL && state != HERALD_BENCH_PEER_GIVEN_UP)
             return false;
+    }
     /* Nobody knows of those who could not be heard yet: without a number, somebody at least must be. */
     return sender->finals > 0 && (sender->config.expect > 0 || sender->reminders > 0);
 }
@@ -276,6 +294,8 @@ static void take_report(herald_bench_sender *sender, const struct herald_peer *f
             return;
         first = true;
     }
+    if ((first || peer->facts.state == HERALD_BENCH_PEER_GIVEN_UP) && sender->absent > 0)
+        sender->absent--;
     peer->facts.address = *from;
     if (peer->facts.state == HERALD_BENCH_PEER_FINAL) { /* it has not heard that it was heard */
         if (report->last)

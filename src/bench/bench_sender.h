@@ -70,6 +70,7 @@ struct herald_bench_sender {
     uint64_t *peer_ids; /* of each, close together: they are looked through for every report */
     size_t peer_count, peer_capacity;
     size_t finals;                  /* peers whose last report of this run has come */
+    size_t absent;                  /* of config.expect, those that are given up, known or not */
     uint32_t queue_drops;           /* when the run began */
     struct hd_bench_limit messages; /* to receivers */
     struct herald_bench_sender_event *events;

@@ -65,6 +65,9 @@ extern const struct field bench_line_fields[];
 /* "0.35%" from lost and expected; three digits that mean something. */
 const char *bench_percent(uint64_t lost, uint64_t expected, char text[BENCH_LOSS_TEXT_BYTES]);
 
+/* Whether it has reported in this run. */
+bool bench_is_heard(const struct herald_bench_peer *peer);
+
 /* Whether its figures are those of the whole run: it has sent its last report, and not because it was ended before. */
 bool bench_is_whole(const struct herald_bench_peer *peer);
 

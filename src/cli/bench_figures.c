@@ -190,6 +190,11 @@ void bench_fill_figures(struct figures_record *record, const struct herald_bench
     fill_delay(record, &figures->delay);
 }
 
+bool bench_is_heard(const struct herald_bench_peer *peer)
+{
+    return peer->state == HERALD_BENCH_PEER_REPORTING || peer->state == HERALD_BENCH_PEER_FINAL;
+}
+
 bool bench_is_whole(const struct herald_bench_peer *peer)
 {
     return peer->state == HERALD_BENCH_PEER_FINAL && peer->figures.ended;

@@ -173,7 +173,7 @@ void bench_report_progress(struct bench_send *send)
         struct herald_bench_peer peer;
 
         herald_bench_sender_peer(send->sender, i, &peer);
-        if (peer.state == HERALD_BENCH_PEER_SILENT)
+        if (!bench_is_heard(&peer))
             continue;
         if (record.receivers == 0 || peer.figures.rate_bps < record.slowest_bps)
             record.slowest_bps = peer.figures.rate_bps;
@@ -203,6 +203,7 @@ static const char *state_text(const struct herald_bench_peer *peer)
     case HERALD_BENCH_PEER_FINAL:
         return peer->figures.ended ? "final" : "left early";
     case HERALD_BENCH_PEER_SILENT:
+    case HERALD_BENCH_PEER_GIVEN_UP:
         return "silent";
     }
     return "?";
@@ -323,7 +324,7 @@ void bench_report_summary(struct bench_send *send)
         struct herald_bench_peer peer;
 
         herald_bench_sender_peer(send->sender, i, &peer);
-        record.receivers += peer.state != HERALD_BENCH_PEER_SILENT;
+        record.receivers += bench_is_heard(&peer);
         record.unfinished += !bench_is_whole(&peer);
         record.lossy += peer.figures.lost > 0;
     }

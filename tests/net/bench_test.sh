@@ -275,11 +275,32 @@ ok 'after some trials, some passed and some failed' json find.out \
 ok 'and who set the limit, and where it lost' json find.out \
     '"10.0.0.1" in of("found")[0]["limit"] and "in the network" in of("found")[0]["cause"]'
 
-# ---- one that is missing is told, at every rate
-run missing B herald bench send 239.1.2.8:5001 --find-max --rate 1mbit --duration 300ms --wait 50ms --expect 2
+# ---- one that was never there is told, and not waited for in every trial
+run missing B herald bench send 239.1.2.8:5001 --find-max --rate 2mbit --duration 250ms --wait 1s --expect 2 --json
 is 'a search with one receiver of two' $status 1
-like 'tells it' missing.err 'even at the lowest rate only 1 of 2 receivers reported$'
+like 'tells it' missing.out 'nothing was heard of 1 receiver in 2 trials'
+ok 'and ends, with what the other one bears' json missing.out '10e6 < of("found")[0]["rate_bps"] < 21e6'
+
+# ---- one that dies does not set the limit, and is not waited for in every trial either
+bench_recv doomed C 239.1.2.8:5001 --name doomed
+start dying B herald bench send 239.1.2.8:5001 --find-max --rate 2mbit --duration 250ms --wait 1s --expect 2 --json
+wait_line dying.out '"trial":1,'
+kill -KILL "${pid_of[doomed]}"
+wait "${pid_of[doomed]}" 2>/dev/null
+unset "pid_of[doomed]"
+finish dying
+is 'a search in which a receiver dies' $status 1
+like 'tells who' dying.out 'nothing was heard of doomed \(10\.0\.0\.3\) in 2 trials'
+ok 'and finds what the other one bears' json dying.out \
+    '10e6 < of("found")[0]["rate_bps"] < 21e6 and "10.0.0.1" in of("found")[0]["limit"]'
+ok 'although it was thought too slow at first' json dying.out \
+    'not of("trial")[1]["passed"] and of("found")[0]["rate_bps"] > of("trial")[1]["asked_bps"]'
+start over B herald bench send 239.1.2.8:5001 --find-max --rate 2mbit --duration 250ms --wait 1s --json
+wait_line over.out '"trial":1,'
 stop max
+finish over
+is 'a search whose only receiver ends' $status 1
+like 'is over' over.out 'no receiver reports any more'
 
 # ---- a queue on the sending host that drops
 must on B tc qdisc add dev eth0 root tbf rate 2mbit burst 5k limit 10k
