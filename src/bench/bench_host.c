@@ -43,14 +43,14 @@ uint64_t hd_bench_clock_id(void)
     return id;
 }
 
-bool hd_bench_limit_allows(struct hd_bench_limit *limit, uint64_t now_ns)
+bool hd_bench_limit_allows(struct hd_bench_limit *limit, uint64_t reserve, uint64_t now_ns)
 {
     uint64_t gap_ns = NS_PER_S / limit->per_s;
     uint64_t earned = now_ns > limit->as_of_ns ? (now_ns - limit->as_of_ns) / gap_ns : 0;
 
     limit->as_of_ns += earned * gap_ns;
     limit->left = earned < limit->per_s - limit->left ? limit->left + earned : limit->per_s;
-    if (limit->left == 0)
+    if (limit->left <= reserve)
         return false;
     limit->left--;
     return true;

@@ -22,7 +22,7 @@ struct hd_bench_limit {
     uint64_t as_of_ns; /* monotonic */
 };
 
-/* @return whether it may happen now; if so, it counts. */
-bool hd_bench_limit_allows(struct hd_bench_limit *limit, uint64_t now_ns);
+/* Leaves `reserve` of the times for what matters more. @return whether it may happen now; if so, it counts. */
+bool hd_bench_limit_allows(struct hd_bench_limit *limit, uint64_t reserve, uint64_t now_ns);
 
 #endif

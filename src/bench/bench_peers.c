@@ -134,7 +134,7 @@ static void send_request(herald_bench_sender *sender, const struct hd_bench_peer
     const struct iovec part = { .iov_base = bytes, .iov_len = (size_t)size_bytes };
     struct herald_error error;
 
-    if (!hd_bench_limit_allows(&sender->messages, herald_clock_ns()) ||
+    if (!hd_bench_limit_allows(&sender->messages, 0, herald_clock_ns()) ||
         hd_sender_send_to(sender->sender, &peer->facts.address, &part, 1, &error) < 0)
         return; /* a receiver that cannot be told goes on reporting, and is asked again */
 }

@@ -70,6 +70,8 @@ int herald_bench_receiver_new(herald_bench_receiver **ret_receiver, const struct
     if (receiver == NULL)
         return herald_error_set(error, -ENOMEM, "out of memory");
     receiver->epoll_fd = receiver->report_fds[0] = receiver->report_fds[1] = -1;
+    for (size_t i = 0; i < HD_BENCH_STREAMS_MAX; i++)
+        receiver->places[i].own_fd = -1;
     receiver->receiver_id = hd_bench_random_id();
     receiver->clock_id = hd_bench_clock_id();
     hd_random_init(&receiver->random, receiver->receiver_id);
@@ -82,7 +84,8 @@ int herald_bench_receiver_new(herald_bench_receiver **ret_receiver, const struct
         return r;
     }
     receiver->opened_ns = receiver->restarted_ns = herald_clock_ns();
-    receiver->messages = (struct hd_bench_limit){ .per_s = MESSAGES_PER_S, .as_of_ns = receiver->opened_ns };
+    receiver->messages = (struct hd_bench_limit){ .per_s = MESSAGES_PER_S, .left = MESSAGES_PER_S };
+    receiver->messages.as_of_ns = receiver->opened_ns;
     receiver->begins = (struct hd_bench_limit){ .per_s = STREAMS_PER_S, .left = STREAMS_PER_S };
     receiver->begins.as_of_ns = receiver->opened_ns;
     receiver->clock_ns = hd_bench_realtime_ns() - receiver->opened_ns;
@@ -299,21 +302,37 @@ void hd_bench_go_on(herald_bench_receiver *receiver, struct hd_bench_place *plac
     (void)hd_bench_tell(receiver, HERALD_BENCH_STREAM_RESUMED, place);
 }
 
-/* A place that is free, or the one that has been over for longest. */
+/* How dispensable a place is; 0: not at all. Whoever does not acknowledge a last report may have been invented. */
+static int spareness(const struct hd_bench_place *place)
+{
+    switch (place->state) {
+    case HD_PLACE_FREE:
+        return 3;
+    case HD_PLACE_OVER:
+    case HD_PLACE_IDLE:
+        return 2;
+    case HD_PLACE_LAST:
+        return place->tries > 0;
+    case HD_PLACE_RUNNING:
+    case HD_PLACE_SETTLING:
+        break;
+    }
+    return 0;
+}
+
+/* The most dispensable place; of several the one of which nothing has come for longest. */
 static struct hd_bench_place *find_room(herald_bench_receiver *receiver)
 {
-    struct hd_bench_place *oldest = NULL;
+    struct hd_bench_place *best = NULL;
 
     for (size_t i = 0; i < HD_BENCH_STREAMS_MAX; i++) {
         struct hd_bench_place *place = &receiver->places[i];
+        int more = spareness(place) - (best != NULL ? spareness(best) : 0);
 
-        if (place->state == HD_PLACE_FREE)
-            return place;
-        if ((place->state == HD_PLACE_OVER || place->state == HD_PLACE_IDLE) &&
-            (oldest == NULL || place->seen_ns < oldest->seen_ns))
-            oldest = place;
+        if (more > 0 || (more == 0 && best != NULL && place->seen_ns < best->seen_ns))
+            best = place;
     }
-    return oldest;
+    return best;
 }
 
 /* A sender that begins anew from the same port has ended what it sent before. */
@@ -346,7 +365,7 @@ static struct hd_bench_place *begin_stream(herald_bench_receiver *receiver, cons
         .stream_id = header->stream_id,
     };
 
-    if (place == NULL || !hd_bench_limit_allows(&receiver->begins, now_ns)) {
+    if (place == NULL || !hd_bench_limit_allows(&receiver->begins, 0, now_ns)) {
         receiver->stats.refused++;
         if (!receiver->refusal_told)
             (void)hd_bench_tell(receiver, HERALD_BENCH_STREAM_REFUSED, NULL);
@@ -354,7 +373,9 @@ static struct hd_bench_place *begin_stream(herald_bench_receiver *receiver, cons
         return NULL;
     }
     hd_flow_release(&place->stream);
+    hd_bench_reports_release(place);
     memset(place, 0, sizeof(*place));
+    place->own_fd = -1;
     if (hd_flow_init(&place->stream, header, run->time_ns, now_ns - receiver->opened_ns, receiver->clock_id) < 0)
         return NULL;
     facts.number = ++receiver->stream_count;

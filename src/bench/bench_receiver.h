@@ -33,6 +33,7 @@ struct hd_bench_place {
     uint64_t credit_bytes; /* what came from the source, less what was sent to it */
     uint32_t report_number;
     uint32_t tries; /* of the last report */
+    int own_fd;     /* what is sent about it leaves by this, since the sockets for all were full; -1 */
     bool failure_told;
     int64_t set_before_ns;             /* by how much the clock had been set before the stream began */
     struct herald_bench_figures final; /* from LAST on, and when IDLE */
@@ -97,6 +98,9 @@ void hd_bench_go_on(herald_bench_receiver *receiver, struct hd_bench_place *plac
 int hd_bench_reports_open(herald_bench_receiver *receiver, const struct herald_receiver_config *config,
                           struct herald_error *error);
 void hd_bench_reports_close(herald_bench_receiver *receiver);
+
+/* Closes what a place has opened for itself. */
+void hd_bench_reports_release(struct hd_bench_place *place);
 
 /* When the first report about a stream is due. */
 void hd_bench_reports_begin(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns);

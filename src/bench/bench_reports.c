@@ -11,13 +11,23 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #define MS_NS       UINT64_C(1000000)
 #define RETRY_NS    (150 * MS_NS)
 #define INTERVAL_MS 10 /* reports are not sent more often */
 
+/* A sender asks for no more: whoever does would only occupy a place. */
+#define SPREAD_MS_MAX 5000
+
 enum { TRIES_MAX = 8, REQUEST_ROUNDS = 16 };
+
+/* Without names and buckets. */
+enum { REPORT_LEAST_BYTES = 290 };
+
+/* Of the messages in a second, those that streams under way leave to last reports and answers. */
+enum { RESERVE = 500 };
 
 /* ---- sockets ------------------------------------------------------------------------------------ */
 
@@ -49,36 +59,77 @@ void hd_bench_reports_close(herald_bench_receiver *receiver)
     for (size_t i = 0; i < 2; i++)
         if (receiver->report_fds[i] >= 0)
             close(receiver->report_fds[i]);
+    for (size_t i = 0; i < HD_BENCH_STREAMS_MAX; i++)
+        hd_bench_reports_release(&receiver->places[i]);
     receiver->batch = hd_batch_free(receiver->batch);
+}
+
+void hd_bench_reports_release(struct hd_bench_place *place)
+{
+    if (place->own_fd >= 0)
+        close(place->own_fd);
+    place->own_fd = -1;
+}
+
+/*
+ * The socket for all is full of reports to hosts that do not exist: forged sources, for which ARP is asked for seconds.
+ * They must not keep honest ones from theirs. @return 0; -errno.
+ */
+static int open_own(herald_bench_receiver *receiver, struct hd_bench_place *place)
+{
+    enum herald_family family = place->stream.facts.source.address.family;
+    struct epoll_event event = { .events = EPOLLIN };
+    int r = place->own_fd = hd_socket_open(family);
+
+    if (r >= 0)
+        r = hd_socket_want_facts(place->own_fd, family, false);
+    if (r >= 0 && epoll_ctl(receiver->epoll_fd, EPOLL_CTL_ADD, place->own_fd, &event) < 0)
+        r = -errno;
+    if (r < 0)
+        hd_bench_reports_release(place);
+    return r;
 }
 
 /* ---- limits ------------------------------------------------------------------------------------- */
 
-/* Whether a message of that size may be sent about the stream; if so, it is paid for. */
-static bool afford(herald_bench_receiver *receiver, struct hd_bench_place *place, size_t size_bytes, uint64_t now_ns)
+/* Whether a message of at least that size may be sent about the stream; if so, one less may. */
+static bool may_send(herald_bench_receiver *receiver, const struct hd_bench_place *place, size_t size_bytes,
+                     uint64_t now_ns)
 {
-    size_bytes += HD_BENCH_HEADERS_BYTES;
-    if (size_bytes > place->credit_bytes || !hd_bench_limit_allows(&receiver->messages, now_ns)) {
-        receiver->stats.withheld++;
-        return false;
-    }
-    place->credit_bytes -= size_bytes;
-    return true;
+    uint64_t reserve = place->state == HD_PLACE_RUNNING ? RESERVE : 0;
+
+    if (size_bytes + HD_BENCH_HEADERS_BYTES <= place->credit_bytes &&
+        hd_bench_limit_allows(&receiver->messages, reserve, now_ns))
+        return true;
+    receiver->stats.withheld++;
+    return false;
 }
 
+static int send_by(herald_bench_receiver *receiver, struct hd_bench_place *place, const struct iovec *part)
+{
+    const struct herald_peer *to = &place->stream.facts.source;
+    int fd = place->own_fd >= 0 ? place->own_fd : *socket_of(receiver, to->address.family);
+    int r = hd_unicast_send(fd, to, part, 1);
+
+    if (r == -ECONNREFUSED) /* that was an earlier one: the sender may have gone */
+        r = hd_unicast_send(fd, to, part, 1);
+    if (r == -EAGAIN && place->own_fd < 0 && open_own(receiver, place) >= 0)
+        r = hd_unicast_send(place->own_fd, to, part, 1);
+    return r;
+}
+
+/* Sends what may be sent, and takes the price. */
 static int send_message(herald_bench_receiver *receiver, struct hd_bench_place *place, const uint8_t *bytes,
                         size_t size_bytes, struct herald_error *error)
 {
     const struct herald_peer *to = &place->stream.facts.source;
     const struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = size_bytes }; /* only read */
-    int fd = *socket_of(receiver, to->address.family);
     int r = hd_unicast_check(to, error);
 
     if (r < 0)
         return r;
-    r = hd_unicast_send(fd, to, &part, 1);
-    if (r == -ECONNREFUSED) /* that was an earlier one: the sender may have gone */
-        r = hd_unicast_send(fd, to, &part, 1);
+    place->credit_bytes -= size_bytes + HD_BENCH_HEADERS_BYTES;
+    r = send_by(receiver, place, &part);
     if (r == -ECONNREFUSED || r == -EAGAIN)
         return 0; /* it will be asked for again, or nobody wants it */
     return r < 0 ? hd_unicast_fail(to, r, size_bytes, error) : 0;
@@ -91,12 +142,19 @@ static uint64_t random_below(herald_bench_receiver *receiver, uint64_t limit)
     return hd_random_below(&receiver->random, limit);
 }
 
+static uint64_t spread_ns(const struct hd_bench_place *place)
+{
+    uint64_t ms = place->stream.report_spread_ms;
+
+    return (ms < SPREAD_MS_MAX ? ms : SPREAD_MS_MAX) * MS_NS;
+}
+
 void hd_bench_reports_begin(herald_bench_receiver *receiver, struct hd_bench_place *place, uint64_t now_ns)
 {
     if (receiver->silent || place->stream.facts.iperf || place->stream.report_interval_ms == 0)
         place->report_ns = HERALD_NEVER;
     else /* all receivers have seen the same datagram at the same time */
-        place->report_ns = now_ns + random_below(receiver, place->stream.report_spread_ms * MS_NS + 1);
+        place->report_ns = now_ns + random_below(receiver, spread_ns(place) + 1);
 }
 
 /* When to say it again, or to say more. */
@@ -104,10 +162,9 @@ static uint64_t next_report_ns(herald_bench_receiver *receiver, const struct hd_
 {
     uint64_t interval_ms = place->stream.report_interval_ms > INTERVAL_MS ? place->stream.report_interval_ms
                                                                           : INTERVAL_MS;
-    uint64_t spread_ns = place->stream.report_spread_ms * MS_NS;
 
     if (place->state == HD_PLACE_LAST)
-        return now_ns + RETRY_NS * place->tries + random_below(receiver, spread_ns + RETRY_NS);
+        return now_ns + RETRY_NS * place->tries + random_below(receiver, spread_ns(place) + RETRY_NS);
     return now_ns + interval_ms * MS_NS * 7 / 8 + random_below(receiver, interval_ms * MS_NS / 4);
 }
 
@@ -165,13 +222,14 @@ void hd_bench_reports_send(herald_bench_receiver *receiver, struct hd_bench_plac
         return;
     }
     place->report_ns = next_report_ns(receiver, place, now_ns);
+    /* Before it is made: that takes most of the time. */
+    if (!may_send(receiver, place, REPORT_LEAST_BYTES, now_ns))
+        return;
     size_bytes = compose(receiver, place, bytes);
     if (size_bytes < 0) {
         receiver->stats.withheld++;
         return;
     }
-    if (!afford(receiver, place, (size_t)size_bytes, now_ns))
-        return;
     receiver->stats.reports++;
     if (send_message(receiver, place, bytes, (size_t)size_bytes, &error) < 0)
         tell_failure(receiver, place, &error);
@@ -209,7 +267,7 @@ static void answer_time(herald_bench_receiver *receiver, struct hd_bench_place *
     struct herald_error error;
     int size_bytes = hd_bench_time_encode(&time, bytes, sizeof(bytes));
 
-    if (size_bytes > 0 && afford(receiver, place, (size_t)size_bytes, now_ns) &&
+    if (size_bytes > 0 && may_send(receiver, place, (size_t)size_bytes, now_ns) &&
         send_message(receiver, place, bytes, (size_t)size_bytes, &error) < 0)
         tell_failure(receiver, place, &error);
 }
@@ -247,17 +305,23 @@ static void take_request(herald_bench_receiver *receiver, const struct herald_ru
     }
 }
 
+static void take_from(herald_bench_receiver *receiver, int fd, uint64_t now_ns)
+{
+    for (int round = 0; round < REQUEST_ROUNDS && fd >= 0; round++) {
+        struct herald_run runs[HERALD_RUNS_MAX];
+        int n = hd_batch_receive(receiver->batch, fd, 0, runs, HERALD_RUNS_MAX);
+
+        if (n <= 0 && n != -ECONNREFUSED)
+            return;
+        for (int at = 0; at < n; at++)
+            take_request(receiver, &runs[at], runs[at].payload, runs[at].size_bytes, now_ns);
+    }
+}
+
 void hd_bench_reports_take(herald_bench_receiver *receiver, uint64_t now_ns)
 {
-    for (size_t i = 0; i < 2; i++) {
-        for (int round = 0; round < REQUEST_ROUNDS && receiver->report_fds[i] >= 0; round++) {
-            struct herald_run runs[HERALD_RUNS_MAX];
-            int n = hd_batch_receive(receiver->batch, receiver->report_fds[i], 0, runs, HERALD_RUNS_MAX);
-
-            if (n <= 0 && n != -ECONNREFUSED)
-                break;
-            for (int at = 0; at < n; at++)
-                take_request(receiver, &runs[at], runs[at].payload, runs[at].size_bytes, now_ns);
-        }
-    }
+    for (size_t i = 0; i < 2; i++)
+        take_from(receiver, receiver->report_fds[i], now_ns);
+    for (size_t i = 0; i < HD_BENCH_STREAMS_MAX; i++)
+        take_from(receiver, receiver->places[i].own_fd, now_ns);
 }

@@ -146,6 +146,33 @@ if need python3 'invented streams'; then
     ok 'no more came back than was sent' test "$(sed -nE 's/.*, got ([0-9]+) .*/\1/p' "$T/inventor.out")" -le 640000
 fi
 
+# ---- somebody who invents the ends of streams: reports that nobody acknowledges keep no place
+if need python3 'invented ends'; then
+    bench_recv occupied A 239.1.2.15:5001
+    start inventor C python3 "$PEERS/bench_inventor.py" 239.1.2.15 5001 10.0.0.3 128 ended
+    finish inventor
+    wait_until "[ \$(grep -c ' ended: ' $T/occupied.out) -ge 64 ]"
+    run displaced B herald bench send 239.1.2.15:5001 --rate 100pps --size 100 --duration 1s --expect 1
+    is 'a stream after 64 that have ended is measured' $status 0
+    stop occupied
+fi
+
+# ---- somebody who forges senders that do not exist: reports to them wait for ARP
+if need python3 'forged senders'; then
+    for ((i = 100; i < 162; i++)); do must on C ip address add "10.0.0.$i/32" dev eth0; done
+    must on C sysctl -qw net.ipv4.conf.all.arp_ignore=8
+    bench_recv besieged A 239.1.2.14:5001
+    start forger C python3 "$PEERS/bench_forger.py" 239.1.2.14 5001 10.0.0.100 62 1400 50
+    wait_line forger.out '^ready'
+    wait_until "on A ss -uanm | sed -nE 's/.*,t([0-9]+),tb([0-9]+),.*/\1 \2/p' | awk '\$1 > \$2 * 0.95 { full = 1 } END { exit !full }'"
+    run heard B herald bench send 239.1.2.14:5001 --count 20 --expect 1
+    is 'a full send buffer keeps no honest sender from his report' $status 0
+    stop forger
+    stop besieged
+    for ((i = 100; i < 162; i++)); do must on C ip address del "10.0.0.$i/32" dev eth0; done
+    must on C sysctl -qw net.ipv4.conf.all.arp_ignore=0
+fi
+
 # ---- nobody there
 run nobody B herald bench send 239.1.2.9:5001 --rate 1mbit --count 20 --wait 100ms
 is 'nobody reports' $status 4
