@@ -152,15 +152,11 @@ static const struct field progress_fields[] = {
     { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
 
-static const struct field lonely_fields[] = {
-    PROGRESS("elapsed", FIELD_DURATION, elapsed_ns, "", ""),
-    PROGRESS("rate", FIELD_RATE, rate_bps, ": sent at ", ""),
-    PROGRESS("receivers", FIELD_NUMBER, receivers, "; ", " receiver(s) reported"),
-    { NULL, FIELD_TEXT, 0, NULL, NULL },
-};
+enum { PROGRESS_REPORTED = 3 }; /* from this row on nothing is known while nobody has reported */
 
 void bench_report_progress(struct bench_send *send)
 {
+    struct field fields[sizeof(progress_fields) / sizeof(progress_fields[0])];
     struct herald_bench_sent sent;
     struct progress_record record = { .receivers = 0 };
     double seconds;
@@ -183,7 +179,10 @@ void bench_report_progress(struct bench_send *send)
     record.elapsed_ns = (int64_t)sent.elapsed_ns;
     record.rate_bps = seconds > 0 ? (double)(sent.bytes - send->line_sent.bytes) * 8 / seconds : 0;
     send->line_sent = sent;
-    print(send, OUTPUT_MESSAGE, "progress", record.receivers > 0 ? progress_fields : lonely_fields, &record);
+    memcpy(fields, progress_fields, sizeof(fields));
+    if (record.receivers == 0)
+        fields[PROGRESS_REPORTED].key = NULL;
+    print(send, OUTPUT_MESSAGE, "progress", fields, &record);
 }
 
 /* ---- the table ---------------------------------------------------------------------------------------- */
@@ -419,19 +418,10 @@ static const struct field found_fields[] = {
     { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
 
-static const struct field tolerated_fields[] = {
-    FOUND("rate", FIELD_RATE, rate_bps, "highest rate within --loss-limit: ", ""),
-    FOUND("datagrams_per_second", FIELD_NUMBER, datagrams_per_second, " (", " datagram(s) a second"),
-    FOUND("size", FIELD_SIZE, size_bytes, " of ", ")"),
-    FOUND("trials", FIELD_NUMBER, trials, ", after ", " trial(s)"),
-    FOUND("limit", FIELD_TEXT, limit, "; limited by ", ""),
-    FOUND("cause", FIELD_TEXT, cause, ": ", ""),
-    { NULL, FIELD_TEXT, 0, NULL, NULL },
-};
-
 void bench_report_found(struct bench_send *send, const struct herald_bench_search *search, const char *limit,
                         const char *cause)
 {
+    struct field fields[sizeof(found_fields) / sizeof(found_fields[0])];
     uint64_t size_bytes = herald_bench_sender_size_bytes(send->sender);
     const struct found_record record = {
         .rate_bps = search->best_bps,
@@ -442,5 +432,8 @@ void bench_report_found(struct bench_send *send, const struct herald_bench_searc
         .cause = cause,
     };
 
-    print(send, OUTPUT_DATA, "found", send->loss_limit > 0 ? tolerated_fields : found_fields, &record);
+    memcpy(fields, found_fields, sizeof(fields));
+    if (send->loss_limit > 0)
+        fields[0].before = "highest rate within --loss-limit: ";
+    print(send, OUTPUT_DATA, "found", fields, &record);
 }

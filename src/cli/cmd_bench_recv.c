@@ -271,8 +271,8 @@ static void report_end(struct bench_recv *recv, const struct herald_bench_receiv
     recv->ended++;
     report_figures(recv, OUTPUT_DATA, "ended", &event->stream, &event->figures, -1);
     if (event->figures.missed > 0)
-        output_note(&recv->output, "%llu datagrams were sent before this host listened: not counted as lost",
-                    (unsigned long long)event->figures.missed);
+        output_note(&recv->output, "%llu datagram%s sent before this host listened: not counted as lost",
+                    (unsigned long long)event->figures.missed, event->figures.missed == 1 ? " was" : "s were");
     if (event->figures.lost == 0 || event->loss.advice[0] == '\0')
         return;
     herald_error_set(&error, -ENOBUFS, "%s", event->loss.text);
