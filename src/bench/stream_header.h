@@ -50,7 +50,7 @@ struct hd_stream_header {
 /* Writes HD_STREAM_HEADER_BYTES. `own` and `wide` are taken to be true. */
 void hd_stream_header_encode(const struct hd_stream_header *header, uint8_t *ret_bytes);
 
-/* Changes only number and times of a head that hd_stream_header_encode() has written: a burst shares the rest. */
+/* Changes only the number of a head that hd_stream_header_encode() has written: a burst shares the rest. */
 void hd_stream_header_renumber(uint8_t *bytes, uint64_t number);
 
 /* @return 0; -EBADMSG for what is no datagram of a test stream. */

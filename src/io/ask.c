@@ -14,8 +14,8 @@
 #define WAIT_NS UINT64_C(500000000)
 
 enum {
-    /* What one herald_ask_process() takes in at most; the rest stays in the sockets for the next one. */
     CHATTER_WAITS = 10, /* see prolong() */
+    /* What one herald_ask_process() takes in at most; the rest stays in the sockets for the next one. */
     QUEUE_RESPONSES_MAX = 16384,
     QUEUE_BYTES_MAX = 4 * 1024 * 1024,
 };
