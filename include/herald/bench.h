@@ -64,7 +64,7 @@ struct herald_bench_figures {
     uint64_t reordered;     /**< arrived after a later one (RFC 4737) */
     uint64_t bursts;        /**< of loss: runs of lost datagrams */
     uint64_t longest_burst; /**< the most lost in a row */
-    uint64_t missed;        /**< sent before it listened; not in `expected` */
+    uint64_t missed;        /**< sent before it listened, or had room; not in `expected` */
     uint64_t elapsed_ns;    /**< from the first arrival to the last */
     double rate_bps;        /**< of what arrived after the first instant, over that time; 0 if it has no duration */
     uint64_t jitter_ns;     /**< interarrival jitter (RFC 3550 6.4.1); what left in one burst counts once */

@@ -269,7 +269,7 @@ static void conclude(herald_bench_receiver *receiver, struct hd_bench_place *pla
         event->figures = place->final;
         event->loss = loss;
     }
-    receiver->settled_lost += place->final.lost;
+    receiver->settled_lost += minus(place->final.lost, place->kept_lost); /* that is in it, or before all this */
     place->state = state;
     restart_causes(receiver, now_ns);
 }
@@ -352,6 +352,12 @@ static void conclude_earlier(herald_bench_receiver *receiver, const struct hd_be
     }
 }
 
+/* What was refused before it began is no loss of a stream. */
+static uint64_t listening_since(const herald_bench_receiver *receiver)
+{
+    return receiver->refused_ns > receiver->opened_ns ? receiver->refused_ns : receiver->opened_ns;
+}
+
 static struct hd_bench_place *begin_stream(herald_bench_receiver *receiver, const struct herald_run *run,
                                            const struct hd_stream_header *header, size_t size_bytes, uint64_t now_ns)
 {
@@ -366,6 +372,7 @@ static struct hd_bench_place *begin_stream(herald_bench_receiver *receiver, cons
     };
 
     if (place == NULL || !hd_bench_limit_allows(&receiver->begins, 0, now_ns)) {
+        receiver->refused_ns = now_ns;
         receiver->stats.refused++;
         if (!receiver->refusal_told)
             (void)hd_bench_tell(receiver, HERALD_BENCH_STREAM_REFUSED, NULL);
@@ -376,7 +383,7 @@ static struct hd_bench_place *begin_stream(herald_bench_receiver *receiver, cons
     hd_bench_reports_release(place);
     memset(place, 0, sizeof(*place));
     place->own_fd = -1;
-    if (hd_flow_init(&place->stream, header, run->time_ns, now_ns - receiver->opened_ns, receiver->clock_id) < 0)
+    if (hd_flow_init(&place->stream, header, run->time_ns, now_ns - listening_since(receiver), receiver->clock_id) < 0)
         return NULL;
     facts.number = ++receiver->stream_count;
     place->stream.facts = facts;
@@ -408,7 +415,7 @@ static struct hd_bench_place *place_of(herald_bench_receiver *receiver, const st
         receiver->latest->state = HD_PLACE_FREE;
         receiver->latest = NULL;
     }
-    /* Nothing can be measured by a last datagram alone, least of all one that is repeated. */
+    /* One that is repeated tells of the end of a stream, and is no part of it. */
     if (receiver->latest == NULL && !header->repeated)
         receiver->latest = begin_stream(receiver, run, header, size_bytes, now_ns);
     return receiver->latest;

@@ -152,8 +152,9 @@ if need python3 'invented ends'; then
     start inventor C python3 "$PEERS/bench_inventor.py" 239.1.2.15 5001 10.0.0.3 128 ended
     finish inventor
     wait_until "[ \$(grep -c ' ended: ' $T/occupied.out) -ge 64 ]"
-    run displaced B herald bench send 239.1.2.15:5001 --rate 100pps --size 100 --duration 1s --expect 1
+    run displaced B herald bench send 239.1.2.15:5001 --rate 100pps --size 100 --duration 1s --expect 1 --json
     is 'a stream after 64 that have ended is measured' $status 0
+    ok 'what was refused before is not lost' json displaced.out 'of("receiver")[0]["lost"] == 0'
     stop occupied
 fi
 
