@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "send_tally.h"
 
-#include <herald/endpoint.h>
+#include "address_hash.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,30 +9,10 @@
 
 enum { SLOTS_FIRST = 256 };
 
-/* FNV-1a. An attacker on the LAN who makes it collide slows down nobody but a program that reports him anyway. */
-static uint32_t hash_bytes(uint32_t hash, const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ bytes[i]) * 16777619u;
-    return hash;
-}
-
 /* The same link-local address on two links is two responders; any other address is the same wherever it was heard. */
 static uint32_t zone(const struct herald_peer *peer)
 {
     return herald_address_needs_zone(&peer->address) ? peer->interface_index : 0;
-}
-
-static uint32_t hash_peer(const struct herald_peer *peer)
-{
-    uint32_t zone_index = zone(peer);
-    uint32_t hash = hash_bytes(2166136261u, peer->address.bytes, sizeof peer->address.bytes);
-
-    hash = hash_bytes(hash, &peer->port, sizeof peer->port);
-    hash = hash_bytes(hash, &zone_index, sizeof zone_index);
-    return hash ^ hash >> 15;
 }
 
 static bool same_peer(const struct herald_peer *a, const struct herald_peer *b)
@@ -43,7 +23,8 @@ static bool same_peer(const struct herald_peer *a, const struct herald_peer *b)
 /* The slot where that peer is, or the free one where it belongs. */
 static uint32_t *find_slot(const struct tally *tally, const struct herald_peer *peer)
 {
-    size_t at = hash_peer(peer) & (tally->slot_count - 1);
+    size_t at = address_hash(tally->seed, &peer->address, (uint64_t)zone(peer) << 16 | peer->port) &
+                (tally->slot_count - 1);
 
     while (tally->slots[at] != 0 && !same_peer(&tally->items[tally->slots[at] - 1].peer, peer))
         at = (at + 1) & (tally->slot_count - 1);
@@ -59,6 +40,8 @@ static int make_room(struct tally *tally)
 
     if (tally->count < tally->room)
         return 0;
+    if (tally->room == 0)
+        tally->seed = address_hash_seed();
     items = reallocarray(tally->items, room, sizeof *items);
     if (items == NULL)
         return -ENOMEM;
@@ -75,6 +58,7 @@ static int make_room(struct tally *tally)
     return 0;
 }
 
+/* @return 0 with *ret_responder, NULL if it is one too many; -ENOMEM. */
 static int find_responder(struct tally *tally, const struct herald_peer *peer, struct responder **ret_responder)
 {
     uint32_t *slot;
@@ -83,6 +67,10 @@ static int find_responder(struct tally *tally, const struct herald_peer *peer, s
     if (result < 0)
         return result;
     slot = find_slot(tally, peer);
+    if (*slot == 0 && tally->count == TALLY_MAX) {
+        *ret_responder = NULL;
+        return 0;
+    }
     if (*slot == 0) {
         tally->items[tally->count] = (struct responder){ .peer = *peer, .slowest_ns = -1 };
         *slot = (uint32_t)++tally->count;
@@ -98,6 +86,8 @@ int tally_add(struct tally *tally, const struct herald_peer *peer, uint64_t mess
 
     if (result < 0)
         return result;
+    if (responder == NULL)
+        return 0;
     responder->responses++;
     if (responder->last_message == message)
         return 0;
@@ -116,7 +106,7 @@ bool tally_is_first(const struct tally *tally, const struct herald_peer *peer, u
 {
     uint32_t slot = tally->slot_count == 0 ? 0 : *find_slot(tally, peer);
 
-    return slot == 0 || tally->items[slot - 1].last_message != message;
+    return slot == 0 ? tally->count < TALLY_MAX : tally->items[slot - 1].last_message != message;
 }
 
 void tally_release(struct tally *tally)

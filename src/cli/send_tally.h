@@ -5,6 +5,9 @@
 
 #include <herald/types.h>
 
+/* Whoever forges answers from ever new addresses takes no more memory than this: further ones are not told apart. */
+enum { TALLY_MAX = 1000000 };
+
 /* One responder. */
 struct responder {
     struct herald_peer peer;
@@ -23,11 +26,12 @@ struct tally {
     size_t room;
     uint32_t *slots;   /* open addressing: index into items + 1; 0 is free */
     size_t slot_count; /* 0 or a power of two */
+    uint64_t seed;     /* keeps strangers from choosing addresses that collide */
 };
 
 /*
  * Counts an answer to `message`; `round_trip_ns` is negative if it is unknown.
- * @return 1 if it is that responder's first to this message, 0 if not; -ENOMEM.
+ * @return 1 if it is that responder's first to this message, 0 if not, or if there are too many; -ENOMEM.
  */
 int tally_add(struct tally *tally, const struct herald_peer *peer, uint64_t message, int64_t round_trip_ns);
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "sources.h"
 
-#include <herald/endpoint.h>
+#include "address_hash.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -13,9 +11,7 @@ enum { SLOTS_AT_FIRST = 64 };
 
 void sources_init(struct sources *sources)
 {
-    *sources = (struct sources){ 0 };
-    if (getrandom(&sources->seed, sizeof(sources->seed), 0) < 0)
-        sources->seed = herald_clock_ns();
+    *sources = (struct sources){ .seed = address_hash_seed() };
 }
 
 void sources_release(struct sources *sources)
@@ -24,21 +20,9 @@ void sources_release(struct sources *sources)
     *sources = (struct sources){ 0 };
 }
 
-/* Mixes the address with a secret seed, so that nobody can choose addresses that share a slot. */
-static size_t hash(const struct sources *sources, const struct herald_address *address)
-{
-    uint64_t halves[2];
-    uint64_t mixed;
-
-    memcpy(halves, address->bytes, sizeof(halves));
-    mixed = (halves[0] ^ sources->seed) * UINT64_C(0x9e3779b97f4a7c15);
-    mixed = (mixed ^ (mixed >> 29) ^ halves[1]) * UINT64_C(0xbf58476d1ce4e5b9);
-    return (size_t)(mixed ^ (mixed >> 32));
-}
-
 static struct source *find_slot(const struct sources *sources, const struct herald_address *address)
 {
-    size_t at = hash(sources, address) & (sources->slot_count - 1);
+    size_t at = address_hash(sources->seed, address, 0) & (sources->slot_count - 1);
 
     while (sources->slots[at].address.family != HERALD_FAMILY_NONE &&
            !herald_address_equal(&sources->slots[at].address, address))
