@@ -49,8 +49,8 @@ static int make_path(const struct get *get, const struct herald_inbox_object *ob
 {
     if (get->directory == NULL)
         return asprintf(ret_fact, "HERALD_PATH=%s", get->settings->output_path);
-    if (strcmp(get->directory, ".") == 0)
-        return asprintf(ret_fact, "HERALD_PATH=%s", object->path);
+    if (strcmp(get->directory, ".") == 0) /* a name that a sender chose must not be read as an option */
+        return asprintf(ret_fact, "HERALD_PATH=%s%s", object->path[0] == '-' ? "./" : "", object->path);
     return asprintf(ret_fact, "HERALD_PATH=%s/%s", get->directory, object->path);
 }
 
@@ -94,7 +94,8 @@ void get_submit(struct get *get, const struct herald_inbox_object *object)
     if (result >= 0)
         return;
     get->not_run++;
-    (void)herald_error_set(&warning, result, "the program is not run for %.150s: %s", object->name,
+    (void)herald_error_set(&warning, result, "the program is not run for %.150s: %s",
+                           object->name != NULL ? object->name : "what has come",
                            result == -EBUSY ? "too many files wait for it already" : strerror(-result));
     output_warning(&get->output, &warning);
 }

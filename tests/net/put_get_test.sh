@@ -166,6 +166,16 @@ finish exec_b
 is '--on-complete ran before get ended' $status 0
 is 'and knew name, size, sender and verification' "$(cat "$T/src/ran")" 'file.bin 3000000 10.0.0.1 1'
 
+# A file whose name a program would take for an option.
+cp "$T/src/file.bin" "$T/src/-rf"
+start dash_b B bash -c 'cd "$1" && exec herald get "$2" --once --shell --on-complete "echo \"\$HERALD_PATH\" >\"\$HOME/ran\""' \
+    - "$T/b" $EP
+wait_line dash_b.err '^getting from'
+run dash A herald put $EP "$T/src/-rf"
+finish dash_b
+is 'a name is no option' "$(cat "$T/src/ran")" './-rf'
+rm "$T/src/-rf"
+
 # ---- who is expected --------------------------------------------------------------------------
 
 get expect_b B $EP -d "$T/b"
