@@ -8,9 +8,20 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* An address with a label, such as eth0:1, has that in place of its interface's name, which has no colon in it. */
+static int find_labelled(const char *label, struct herald_interface *ret_interface, struct herald_error *error)
+{
+    char name[HERALD_INTERFACE_NAME_BYTES];
+    size_t length = strcspn(label, ":");
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name) - 1), label);
+    return herald_interface_find(name, ret_interface, error);
+}
 
 /* An interface's first address is not enough here: any of its addresses may be the source. */
 static int find_by_address(const struct herald_address *address, struct herald_interface *ret_interface,
@@ -30,7 +41,7 @@ static int find_by_address(const struct herald_address *address, struct herald_i
             continue;
         hd_peer_from_sockaddr(i->ifa_addr, &own);
         if (herald_address_equal(&own.address, address)) {
-            r = herald_interface_find(i->ifa_name, ret_interface, error);
+            r = find_labelled(i->ifa_name, ret_interface, error);
             break;
         }
     }

@@ -24,6 +24,7 @@ bool hd_ipv6_is_off(const char *interface_name)
 int hd_ipv6_fail_off(struct herald_error *error, int code, const char *interface_name)
 {
     herald_error_set(error, code, "IPv6 is switched off on %s", interface_name);
-    herald_error_advise(error, "sysctl -w net.ipv6.conf.%s.disable_ipv6=0", interface_name);
+    /* With slashes, for there may be a dot in the name, as of a VLAN. */
+    herald_error_advise(error, "sysctl -w net/ipv6/conf/%s/disable_ipv6=0", interface_name);
     return code;
 }

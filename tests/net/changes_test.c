@@ -154,7 +154,7 @@ static void an_interface_without_ipv6_is_named(void **state)
     assert_string_equal(error.cause, "IPv6 is switched off on lo");
     assert_int_equal(herald_sender_new(&sender, &send, &error), -ENETDOWN);
     assert_string_equal(error.cause, "IPv6 is switched off on lo");
-    assert_string_equal(error.advice, "sysctl -w net.ipv6.conf.lo.disable_ipv6=0");
+    assert_string_equal(error.advice, "sysctl -w net/ipv6/conf/lo/disable_ipv6=0");
     write_file("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "0");
     assert_int_equal(herald_receiver_new(&receiver, &config, &error), 0);
     herald_receiver_free(receiver);

@@ -68,6 +68,20 @@ failure 'a missing file' "$T/none.*No such file|No such file.*$T/none|$T/none.*(
     send 239.1.2.3:10000 --file "$T/none"
 failure 'a directory as file' 'director' send 239.1.2.3:10000 --file "$T"
 
+# Names that are more than a name: of an address with a label, and of a VLAN.
+must on B ip address add 10.0.0.77/24 dev eth0 label eth0:second
+run labelled B herald send 239.1.2.3:10000 x --source 10.0.0.77 --wait 100ms
+is 'an address with a label is found on its interface' $status 0
+like 'which is told' labelled.err '^sending to 239\.1\.2\.3:10000 on eth0 .* from 10\.0\.0\.77:'
+must on B ip address del 10.0.0.77/24 dev eth0
+must on B ip link add eth0.7 type veth peer name far7 # named as a VLAN
+must on B ip link set eth0.7 up
+must on B sysctl -qw net/ipv6/conf/eth0.7/disable_ipv6=1
+failure 'such an interface without IPv6' 'IPv6 is switched off on eth0\.7$' send '[ff15::7%eth0.7]:10000' x
+must on B bash -c "$(sed -n 's/^  try: //p' "$T/error.err") >/dev/null"
+is 'the command that is advised mends it' "$(on B cat /proc/sys/net/ipv6/conf/eth0.7/disable_ipv6)" 0
+must on B ip link del eth0.7
+
 if need nft 'a firewall that forbids sending'; then
     on B nft -f - <<'RULES'
 table inet forbid {
