@@ -164,7 +164,7 @@ static uint64_t rate_bytes_per_s(const herald_bench_sender *sender)
 /* About 200 us worth, and no more than one super-packet. */
 uint32_t herald_bench_burst(double rate_bps, size_t size_bytes, uint32_t asked)
 {
-    size_t fitting = SUPER_PACKET_BYTES / size_bytes;
+    size_t fitting = size_bytes > 0 ? SUPER_PACKET_BYTES / size_bytes : HERALD_RUN_SEGMENTS_MAX;
     double most = (double)fitting;
     double burst = rate_bps > 0 ? rate_bps / 8 * (double)BURST_NS / 1e9 / (double)size_bytes : HERALD_RUN_SEGMENTS_MAX;
 
