@@ -228,7 +228,7 @@ struct herald_receiver_stats {
     uint64_t strays;             /**< dropped: not sent to a joined group on a joined interface */
     uint64_t truncated;          /**< delivered, but longer than the buffer */
     uint64_t kernel_drops;       /**< lost to full receive buffers, by the kernel (SO_MEMINFO); a coalesced
-                                        packet of up to 64 datagrams counts once; 0 with first_nibbles */
+                                        packet of several datagrams counts once; 0 with first_nibbles */
     uint32_t sockets;            /**< open now */
     uint32_t memberships;        /**< (group, interface) pairs joined now */
     uint32_t interfaces;         /**< interfaces joined on now */

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define MS         INT64_C(1000000)
 #define HOUR       (INT64_C(3600) * 1000 * MS)
@@ -93,13 +92,8 @@ static int open_receiver(struct bench_recv *recv, struct herald_error *error)
         .host = settings->name,
         .silent = settings->silent,
     };
-    struct rlimit limit;
 
-    /* Every group takes a descriptor on each interface: the soft limit of 1,024 is for programs that use select(). */
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    joins_raise_descriptor_limit();
     return herald_bench_receiver_new(&recv->receiver, &config, error);
 }
 

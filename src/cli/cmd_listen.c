@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "commands.h"
 #include "interrupt.h"
+#include "joins.h"
 #include "listen.h"
 #include "status.h"
 #include "words.h"
@@ -10,7 +11,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 static const char *const format_names[] = { "text", "hex", "raw", "json", NULL };
@@ -123,17 +123,6 @@ static int parse_endpoints(struct listener *listener, const struct operands *ope
     return STATUS_DONE;
 }
 
-/* Every group takes a descriptor on each interface: the soft limit of 1,024 is for programs that use select(). */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 /* What is wrong with the command line is one thing, what this host cannot do another. @return the status. */
 static int fail_open(struct listener *listener, int code, const struct herald_error *error)
 {
@@ -180,7 +169,7 @@ static int open_receiver(struct listener *listener)
     struct herald_error error;
     int r;
 
-    raise_descriptor_limit();
+    joins_raise_descriptor_limit();
     r = herald_receiver_new(&listener->receiver, &config, &error);
     if (r < 0)
         return fail_open(listener, r, &error);

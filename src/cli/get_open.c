@@ -2,10 +2,11 @@
 /* What the command line of herald get means. */
 #include "get.h"
 
+#include "joins.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,17 +34,6 @@ static int parse_accept(struct get *get, struct herald_error *error)
                                     (int)get->accept[i].family, (int)get->endpoint.group.family);
     }
     return 0;
-}
-
-/* -o - is standard output by other names, too: opened anew, a file behind it would be replaced. */
-static bool is_stdout(const char *path)
-{
-    static const char *const names[] = { "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", NULL };
-
-    for (size_t i = 0; path != NULL && names[i] != NULL; i++)
-        if (strcmp(path, names[i]) == 0)
-            return true;
-    return false;
 }
 
 /*
@@ -101,17 +91,6 @@ static enum herald_inbox_clash clash_of(const struct get_settings *settings)
     return settings->skip ? HERALD_CLASH_SKIP : HERALD_CLASH_OVERWRITE;
 }
 
-/* A tree takes descriptors for the files that are under way: the soft limit of 1,024 is for programs that select(). */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static int open_inbox(struct get *get, struct herald_error *error)
 {
     const struct get_settings *settings = get->settings;
@@ -151,7 +130,7 @@ static int open_inbox(struct get *get, struct herald_error *error)
     /* One file: the second object would take the place of the first. */
     if (settings->output_path != NULL && settings->count == 0 && !settings->once)
         config.count = 1;
-    raise_descriptor_limit();
+    joins_raise_descriptor_limit(); /* a tree takes more, for the files that are under way */
     return herald_inbox_new(&get->inbox, &config, error);
 }
 
@@ -160,7 +139,7 @@ int get_open(struct get *get, struct herald_error *error)
     const struct get_settings *settings = get->settings;
     int result;
 
-    get->to_stdout = is_stdout(settings->output_path);
+    get->to_stdout = settings->output_path != NULL && output_is_stdout(settings->output_path);
     if (settings->output_path == NULL)
         get->directory = settings->directory != NULL ? settings->directory : ".";
     result = parse_endpoint(get, error);

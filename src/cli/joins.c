@@ -2,6 +2,7 @@
 #include "joins.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 
 struct membership_record {
     const char *what;
@@ -62,4 +63,15 @@ void joins_report(struct output *messages, const struct herald_receiver_event *e
     snprintf(text, sizeof(text), "%s%s%s", before, event->interface, after);
     record.text = text;
     output_record(messages, OUTPUT_MESSAGE, "membership", membership_fields, &record);
+}
+
+/* The soft limit of 1,024 is for programs that use select(). */
+void joins_raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }

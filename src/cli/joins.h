@@ -7,4 +7,7 @@
 
 void joins_report(struct output *messages, const struct herald_receiver_event *event);
 
+/* Lets this process have as many descriptors as it may: every group takes one on each interface. */
+void joins_raise_descriptor_limit(void);
+
 #endif

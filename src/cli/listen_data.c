@@ -15,13 +15,7 @@
 
 const char *listen_output_path(const char *given)
 {
-    static const char *const standard[] = { "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", NULL };
-
-    /* Opened anew, a file behind standard output would be emptied, and written over by the messages. */
-    for (size_t i = 0; given != NULL && standard[i] != NULL; i++)
-        if (strcmp(given, standard[i]) == 0)
-            return NULL;
-    return given;
+    return given != NULL && output_is_stdout(given) ? NULL : given;
 }
 
 static int refuse_output(const char *path, int code, struct herald_error *error)

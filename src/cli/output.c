@@ -38,6 +38,16 @@ void output_init(struct output *output, const char *command, const struct common
     output->data_is_file = fstat(output->data_fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
+bool output_is_stdout(const char *path)
+{
+    static const char *const names[] = { "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", NULL };
+
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (strcmp(path, names[i]) == 0)
+            return true;
+    return false;
+}
+
 int output_status(const struct output *output, int status)
 {
     return output->write_error == 0 ? status : (int)STATUS_FAILED;

@@ -88,6 +88,12 @@ void output_init(struct output *output, const char *command, const struct common
 int output_status(const struct output *output, int status);
 
 /*
+ * Whether a path that was given is standard output, by whatever name: opened anew, a file behind it would be emptied,
+ * or replaced, and written over by the messages.
+ */
+bool output_is_stdout(const char *path);
+
+/*
  * Prints one record: `event` is the JSON object's first member ("event": "response"). The human form is one line
  * of the fields that have a `before`; a record without any such field prints no human line. Each record is written
  * at once, by one system call where the kernel takes it whole.
