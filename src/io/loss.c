@@ -18,6 +18,7 @@
 struct snapshot {
     struct hd_counts counts;
     struct hd_loss_links links;
+    bool has_links; /* they could be read */
     uint64_t socket_drops;
     uint64_t datagrams, packets; /* delivered; of a receiver only */
 };
@@ -111,8 +112,12 @@ static int take_snapshot(struct herald_loss *loss, struct snapshot *ret_snapshot
         loss->coalesced = socket_int(loss->fd, IPPROTO_UDP, UDP_GRO, 0) != 0;
     }
     r = hd_counts_read(&snapshot.counts);
-    if (r == 0 && hd_loss_links_read(&snapshot.links) == -ENOMEM)
-        r = -ENOMEM;
+    if (r == 0) {
+        int read = hd_loss_links_read(&snapshot.links);
+
+        snapshot.has_links = read >= 0;
+        r = read == -ENOMEM ? read : 0;
+    }
     if (r < 0) {
         clear_snapshot(&snapshot);
         return r;
@@ -288,6 +293,18 @@ static void read_buffer(const struct herald_loss *loss, struct herald_loss_repor
     report->receive_buffer_bytes = granted > 0 ? (size_t)granted / 2 : 0; /* reported as twice what was asked */
 }
 
+/* What could not be read at the start (no descriptor left, say) begins now, not with the host's own start. */
+static void begin_late(struct herald_loss *loss, struct snapshot *now)
+{
+    if ((now->counts.files & ~loss->start.counts.files) != 0)
+        loss->start.counts = now->counts;
+    if (loss->start.has_links || !now->has_links)
+        return;
+    loss->start.links = now->links;
+    loss->start.has_links = true;
+    now->links = (struct hd_loss_links){ 0 };
+}
+
 int herald_loss_read(herald_loss *loss, uint64_t missing, struct herald_loss_report *ret_report)
 {
     struct hd_loss_evidence evidence = { .missing = missing };
@@ -298,6 +315,7 @@ int herald_loss_read(herald_loss *loss, uint64_t missing, struct herald_loss_rep
 
     if (r < 0)
         return r;
+    begin_late(loss, &now);
     compare(loss, &now, &evidence.counters, interface);
     judge_packets(loss, &now, &evidence);
     hd_loss_attribute(&evidence, ret_report);

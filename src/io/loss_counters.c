@@ -256,8 +256,10 @@ int hd_counts_read(struct hd_counts *ret_counts)
             continue;
         size = read_all(fd, &text, &room);
         close(fd);
-        if (size > 0)
-            files[i].parse(&counts, text, (size_t)size);
+        if (size <= 0)
+            continue;
+        files[i].parse(&counts, text, (size_t)size);
+        counts.files |= 1u << i;
     }
     free(text);
     if (size == -ENOMEM)

@@ -29,6 +29,7 @@ enum hd_count {
 
 struct hd_counts {
     uint64_t values[HD_COUNT_MAX];
+    unsigned files; /* a bit for each that could be read */
 };
 
 /*

@@ -304,6 +304,38 @@ static void a_wait_without_end_does_not_end(void **state)
     herald_sender_free(sender);
 }
 
+/* Else all that they have counted since the host was started would be blamed for what is lost now. */
+static void counters_that_could_not_be_read_at_first_have_not_grown(void **state)
+{
+    herald_receiver *receiver = open_receiver("239.1.2.3%lo:10000", (struct herald_receiver_config){ 0 });
+    herald_sender *sender = open_sender("239.1.2.3%lo:10001", (struct herald_sender_config){ 0 });
+    struct herald_loss_config config = { .receiver = receiver };
+    struct herald_loss_report report;
+    herald_loss *loss = NULL;
+    struct rlimit usual;
+    struct rlimit none;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = usual;
+    none.rlim_cur = 3;
+    assert_int_equal(herald_loss_new(&loss, &config, NULL), 0);
+    assert_int_equal(herald_sender_send(sender, "to no port", 10, NULL), 0);
+    assert_int_equal(herald_loss_read(loss, HERALD_LOSS_UNKNOWN, &report), 0);
+    assert_int_equal(report.counters.udp_ignored, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(herald_loss_restart(loss), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_int_equal(herald_loss_read(loss, HERALD_LOSS_UNKNOWN, &report), 0);
+    assert_int_equal(report.counters.udp_ignored, 0);
+    assert_int_equal(herald_sender_send(sender, "to no port", 10, NULL), 0);
+    assert_int_equal(herald_loss_read(loss, HERALD_LOSS_UNKNOWN, &report), 0);
+    assert_int_equal(report.counters.udp_ignored, 1);
+    herald_loss_free(loss);
+    herald_sender_free(sender);
+    herald_receiver_free(receiver);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_program_started_later_keeps_its_unicast),
         cmocka_unit_test(one_who_repeats_himself_for_ever_does_not_keep_the_question_open),
         cmocka_unit_test(a_wait_without_end_does_not_end),
+        cmocka_unit_test(counters_that_could_not_be_read_at_first_have_not_grown),
     };
 
     return cmocka_run_group_tests(tests, enter_namespace, NULL);
