@@ -158,10 +158,10 @@ if need python3 'invented ends'; then
     stop occupied
 fi
 
-# ---- somebody who forges senders that do not exist: reports to them wait for ARP
-if need python3 'forged senders'; then
+# ---- somebody who forges senders that do not exist: reports to them wait for ARP, and fill a buffer of usual size
+if need python3 'forged senders' && [ "$(cat /proc/sys/net/core/wmem_default)" -le 500000 ]; then
     for ((i = 100; i < 162; i++)); do must on C ip address add "10.0.0.$i/32" dev eth0; done
-    must on C sysctl -qw net.ipv4.conf.all.arp_ignore=8
+    setting C ipv4/conf/all/arp_ignore 8
     bench_recv besieged A 239.1.2.14:5001
     start forger C python3 "$PEERS/bench_forger.py" 239.1.2.14 5001 10.0.0.100 62 1400 50
     wait_line forger.out '^ready'
@@ -171,7 +171,7 @@ if need python3 'forged senders'; then
     stop forger
     stop besieged
     for ((i = 100; i < 162; i++)); do must on C ip address del "10.0.0.$i/32" dev eth0; done
-    must on C sysctl -qw net.ipv4.conf.all.arp_ignore=0
+    setting C ipv4/conf/all/arp_ignore 0
 fi
 
 # ---- nobody there

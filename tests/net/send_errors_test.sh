@@ -76,7 +76,7 @@ like 'which is told' labelled.err '^sending to 239\.1\.2\.3:10000 on eth0 .* fro
 must on B ip address del 10.0.0.77/24 dev eth0
 must on B ip link add eth0.7 type veth peer name far7 # named as a VLAN
 must on B ip link set eth0.7 up
-must on B sysctl -qw net/ipv6/conf/eth0.7/disable_ipv6=1
+setting B ipv6/conf/eth0.7/disable_ipv6 1
 failure 'such an interface without IPv6' 'IPv6 is switched off on eth0\.7$' send '[ff15::7%eth0.7]:10000' x
 must on B bash -c "$(sed -n 's/^  try: //p' "$T/error.err") >/dev/null"
 is 'the command that is advised mends it' "$(on B cat /proc/sys/net/ipv6/conf/eth0.7/disable_ipv6)" 0
