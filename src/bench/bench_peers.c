@@ -3,6 +3,7 @@
 #include "bench_host.h"
 #include "bench_sender.h"
 #include "sender.h" /* of src/io: unicast from the sender's port */
+#include "sockopt.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -134,7 +135,9 @@ static void send_request(herald_bench_sender *sender, const struct hd_bench_peer
     const struct iovec part = { .iov_base = bytes, .iov_len = (size_t)size_bytes };
     struct herald_error error;
 
-    if (!hd_bench_limit_allows(&sender->messages, 0, herald_clock_ns()) ||
+    /* What waits for ARP, asked for forged receivers, must leave room for the stream: both leave from one port. */
+    if (!hd_socket_has_room(herald_sender_fd(sender->sender), sender->phase == HD_PHASE_ENDING ? 2 : 4) ||
+        !hd_bench_limit_allows(&sender->messages, 0, herald_clock_ns()) ||
         hd_sender_send_to(sender->sender, &peer->facts.address, &part, 1, &error) < 0)
         return; /* a receiver that cannot be told goes on reporting, and is asked again */
 }

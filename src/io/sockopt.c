@@ -87,6 +87,15 @@ int hd_socket_filter_first_nibbles(int fd, uint16_t nibbles)
     return hd_socket_set_int(fd, SOL_SOCKET, SO_RXQ_OVFL, 0);
 }
 
+bool hd_socket_has_room(int fd, unsigned parts)
+{
+    uint32_t memory[SK_MEMINFO_VARS] = { 0 };
+    socklen_t length = sizeof(memory);
+
+    return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0 ||
+           memory[SK_MEMINFO_WMEM_ALLOC] < memory[SK_MEMINFO_SNDBUF] / parts;
+}
+
 uint32_t hd_socket_drops(int fd)
 {
     uint32_t memory[SK_MEMINFO_VARS] = { 0 };

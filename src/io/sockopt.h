@@ -25,6 +25,9 @@ int hd_socket_want_facts(int fd, enum herald_family family, bool gro);
  */
 int hd_socket_filter_first_nibbles(int fd, uint16_t nibbles);
 
+/* Whether less than one of so many parts of the send buffer is taken. */
+bool hd_socket_has_room(int fd, unsigned parts);
+
 /* How many packets the socket has dropped so far (SO_MEMINFO): also those after which nothing was queued any more. */
 uint32_t hd_socket_drops(int fd);
 
