@@ -35,7 +35,7 @@ struct sim_scenario {
 
     /* The sender. */
     enum herald_norm_rate_mode rate_mode;
-    uint32_t window_bytes_max; /* FIXED; 0: none */
+    uint32_t window_bytes_max; /* FIXED, AUTO; 0: none */
     uint64_t rate_bytes_per_s; /* 10 Mbit/s; AUTO and TFMCC: 1 Mbit/s to start from */
     uint16_t segment_bytes;    /* 1400 */
     uint8_t fec_id;            /* 5 */

@@ -140,11 +140,11 @@ struct herald_norm_sender_config {
     uint64_t rate_bytes_per_s;            /**< FIXED: the rate; otherwise where it starts; 125000 (1 Mbit/s) */
     uint64_t rate_min_bytes_per_s;        /**< AUTO and TFMCC never go below; 12500 */
     uint64_t rate_max_bytes_per_s;        /**< no mode goes above; HERALD_NORM_RATE_MAX_BYTES_PER_S */
-    uint32_t window_bytes_max;            /**< FIXED: waits while more than a window lies between what was sent and what
+    uint32_t window_bytes_max;    /**< FIXED, AUTO: waits while more than a window lies between what was sent and what
                                                the slowest of up to 16 receivers has taken out of its buffer (as those
                                                with EXT_DELIVERY tell); the window adapts itself up to this. 0: never */
-    uint64_t burst_ns;                    /**< what may be sent at once, as time at the rate; 200 us */
-    uint16_t burst_datagrams_max;         /**< and at most so many, 1 .. 64 (above 100 NRL's receivers resync); 64 */
+    uint64_t burst_ns;            /**< what may be sent at once, as time at the rate; 200 us */
+    uint16_t burst_datagrams_max; /**< and at most so many, 1 .. 64 (above 100 NRL's receivers resync); 64 */
 
     uint64_t grtt_initial_ns; /**< the group's round-trip time before it is measured; 100 ms */
     uint64_t grtt_max_ns;     /**< and its limit; 10 s */

@@ -8,8 +8,8 @@
 #define MS UINT64_C(1000000)
 
 enum {
-    SPAN_DATAGRAMS_MIN = 4, /* with fewer sent between two answers, the later one waits for the next */
-    BASE_DATAGRAMS = 512,   /* the base remembers so many, or eight spans if that is more */
+    SPAN_DATAGRAMS_MIN = 4,    /* with fewer sent between two answers, the later one waits for the next */
+    BASE_DATAGRAMS = 512,      /* the base remembers so many, or eight spans if that is more */
     BASE_SPANS = 8,
     BASE_PERCENT_MIN = 30, /* a path that loses more by itself is not to be told from one that is run over */
     EXPECTED_MIN = 32,     /* of which less than a quarter comes: no chance explains that */
@@ -121,7 +121,7 @@ static bool make_point(const struct hd_cc_sender *cc, struct hd_cc_peer *peer, c
 {
     const struct hd_cc_mark *mark = hd_cc_sender_find_mark(cc, report->sequence);
 
-    if (!mark || (!report->has_delivery && peer->has_delivery))
+    if (!mark || !mark->is_usual || (!report->has_delivery && peer->has_delivery))
         return false;
     if (peer->points_count > 0 && mark->round <= peer->points[0].mark.round)
         return false;

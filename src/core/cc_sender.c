@@ -19,6 +19,7 @@ enum {
     LOST_ROUNDS = 16,      /* so many probes unanswered, and a receiver is forgotten */
     SILENT_ROUNDS = 6,     /* nobody answers: the rate is halved */
     SILENT_DATAGRAMS = 64, /* by AUTO only if so many were sent meanwhile */
+    USUAL_PERCENT = 75,    /* of the usual interval: so long after the last one a probe counts as usual */
     GAP_ROUNDS_MAX = 16,
     GAPS = 8,              /* both only after so many times the usual gap: answers are lost, too */
     RATE_DOUBTFUL = 65536, /* below it, the high half of the loss is missing */
@@ -51,7 +52,7 @@ void hd_cc_sender_init(struct hd_cc_sender *cc, const struct herald_norm_sender_
         .is_slow_start = true,
         .increase_ns = now_ns,
     };
-    hd_cc_flow_init(cc, cc->mode == HERALD_NORM_RATE_FIXED ? config->window_bytes_max : 0);
+    hd_cc_flow_init(cc, cc->mode != HERALD_NORM_RATE_TFMCC ? config->window_bytes_max : 0);
     if (cc->mode != HERALD_NORM_RATE_FIXED) {
         cc->rate_min_bps = at_least(config->rate_min_bytes_per_s, 1);
         cc->rate_max_bps = at_least(config->rate_max_bytes_per_s, cc->rate_min_bps);
@@ -182,12 +183,12 @@ void hd_cc_sender_on_report(struct hd_cc_sender *cc, const struct hd_cc_report *
     if (!peer)
         return;
     update_peer(cc, peer, report, now_ns);
+    if (cc->flow.window_bytes_max > 0)
+        hd_cc_flow_on_report(cc, peer, report, now_ns);
     if (cc->mode == HERALD_NORM_RATE_AUTO)
         hd_cc_auto_on_report(cc, peer, report, now_ns);
     else if (cc->mode == HERALD_NORM_RATE_TFMCC)
         hd_cc_tfmcc_on_report(cc, peer, now_ns);
-    else if (cc->flow.window_bytes_max > 0)
-        hd_cc_flow_on_report(cc, peer, report, now_ns);
 }
 
 /* --- rounds --- */
@@ -246,8 +247,17 @@ static void halve_when_silent(struct hd_cc_sender *cc, uint64_t grtt_ns, uint64_
         cc->increase_ns = now_ns;
 }
 
+/* The window asks much more often than a rate has to be judged: spans so short would tell mostly of chance. */
+static bool is_usual(const struct hd_cc_sender *cc, uint64_t now_ns)
+{
+    uint64_t least_ns = hd_cc_sender_probe_interval_ns(cc, cc->grtt_ns) * USUAL_PERCENT / 100;
+
+    return cc->flow.window_bytes_max == 0 || now_ns - cc->usual_ns >= least_ns;
+}
+
 uint16_t hd_cc_sender_probe(struct hd_cc_sender *cc, uint64_t grtt_ns, uint64_t now_ns)
 {
+    struct hd_cc_mark *mark;
     uint32_t round;
 
     grtt_ns = at_most(grtt_ns, HD_RTT_MAX_NS);
@@ -255,12 +265,16 @@ uint16_t hd_cc_sender_probe(struct hd_cc_sender *cc, uint64_t grtt_ns, uint64_t 
     drop_lost(cc, grtt_ns, now_ns);
     halve_when_silent(cc, grtt_ns, now_ns);
     round = cc->round++;
-    cc->marks[round % HD_CC_PROBES] = (struct hd_cc_mark){
+    mark = &cc->marks[round % HD_CC_PROBES];
+    *mark = (struct hd_cc_mark){
         .sent_ns = now_ns,
         .datagrams = cc->sent_datagrams,
         .bytes = cc->sent_bytes,
         .round = round,
+        .is_usual = is_usual(cc, now_ns),
     };
+    if (mark->is_usual)
+        cc->usual_ns = now_ns;
     return (uint16_t)round;
 }
 

@@ -44,6 +44,7 @@ struct hd_cc_mark {
     uint64_t datagrams;
     uint64_t bytes;
     uint32_t round; /* number of the probe; its low 16 bits are cc_sequence */
+    bool is_usual;  /* sent for its time; otherwise for the window */
 };
 
 /* A probe that a receiver answered: what had been sent, what had come. */
@@ -124,6 +125,7 @@ struct hd_cc_sender {
     bool is_heard;        /* anyone, ever */
     uint32_t heard_round; /* of the next probe, when anyone was last heard, or the rate was halved for silence */
     uint32_t gap_rounds;  /* usually so many until someone is heard again, times 16 */
+    uint64_t usual_ns;    /* when the last usual probe was sent */
     uint64_t heard_ns;
     uint64_t heard_datagrams; /* what had been sent then */
 

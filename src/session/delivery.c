@@ -133,13 +133,15 @@ static int open_sockets(herald_delivery *delivery, const struct herald_delivery_
 static void set_rate(struct herald_norm_sender_config *norm, const struct herald_delivery_config *config, bool is_lan)
 {
     uint64_t start = is_lan ? RATE_START_LAN_BYTES_PER_S : RATE_START_WAN_BYTES_PER_S;
+    bool is_max;
 
     norm->rate_mode = config->rate_mode;
     if (config->rate_mode == HERALD_NORM_RATE_FIXED && config->rate_bytes_per_s == 0)
         norm->rate_mode = HERALD_NORM_RATE_AUTO;
-    /* Without a rate nothing but the receivers keeps this host from overflowing their buffers. */
-    if (norm->rate_mode == HERALD_NORM_RATE_FIXED && config->rate_bytes_per_s == HERALD_NORM_RATE_MAX_BYTES_PER_S &&
-        !config->silent_receivers)
+    is_max = norm->rate_mode == HERALD_NORM_RATE_FIXED && config->rate_bytes_per_s == HERALD_NORM_RATE_MAX_BYTES_PER_S;
+    /* Nothing else keeps a host from overflowing its receivers' buffers: without a rate; and on itself, or a LAN of its
+       own speed, where they are full before the automatic rate has heard of it. */
+    if ((is_max || (norm->rate_mode == HERALD_NORM_RATE_AUTO && is_lan)) && !config->silent_receivers)
         norm->window_bytes_max = WINDOW_BYTES_MAX;
     norm->rate_bytes_per_s = config->rate_bytes_per_s > 0 ? config->rate_bytes_per_s : start;
     if (config->rate_max_bytes_per_s > 0)

@@ -399,6 +399,36 @@ static void rate_stays_within_limits_whatever_is_reported(void **state)
     }
 }
 
+/* A window's probes are answered, too, many times between two of the usual ones. */
+static void auto_judges_no_shorter_spans_than_usual(void **state)
+{
+    uint64_t now_ns = SEC;
+    uint64_t points = 0;
+    uint32_t last_round = 0;
+
+    (void)state;
+    model_init(&model, HERALD_NORM_RATE_AUTO, 1);
+    model.config.window_bytes_max = 4 << 20;
+    hd_cc_sender_init(&model.cc, &model.config, now_ns);
+    for (int i = 0; i < 100; i++) {
+        struct hd_cc_report report = {
+            .node_id = 100, .flags = HD_CC_START | HD_CC_RTT, .rtt_ns = MS, .rate_bps = 100 * MBIT, .has_delivery = true
+        };
+
+        for (int j = 0; j < 20; j++)
+            hd_cc_sender_on_sent(&model.cc, 1400);
+        report.sequence = hd_cc_sender_probe(&model.cc, MS, now_ns);
+        report.delivery.received_datagrams = (uint32_t)(i + 1) * 20;
+        report.delivery.received_bytes = (uint32_t)(i + 1) * 28000;
+        report.delivery.arrival_us = (uint32_t)(now_ns / 1000);
+        hd_cc_sender_on_report(&model.cc, &report, now_ns);
+        points += model.cc.peers[0].points[0].mark.round != last_round;
+        last_round = model.cc.peers[0].points[0].mark.round;
+        now_ns += hd_cc_sender_probe_interval_ns(&model.cc, MS) / 10;
+    }
+    assert_in_range(points, 8, 15);
+}
+
 /* Reports that come twice or in another order change nothing for long. */
 static void auto_bears_old_and_repeated_reports(void **state)
 {
@@ -444,6 +474,7 @@ int main(void)
         cmocka_unit_test(auto_respects_a_satellite_beside_a_lan),
         cmocka_unit_test(auto_bears_a_receiver_without_delivery_reports),
         cmocka_unit_test(rate_stays_within_limits_whatever_is_reported),
+        cmocka_unit_test(auto_judges_no_shorter_spans_than_usual),
         cmocka_unit_test(auto_bears_old_and_repeated_reports),
     };
 

@@ -182,27 +182,26 @@ static void so_does_a_damaged_one(void **state)
     check_random_runs(HD_FEC_SMALL_BLOCK, true);
 }
 
+static void add_block(struct pair *pair, uint32_t block)
+{
+    for (int i = 0; i < RX_K; i++) {
+        rx_data(pair->maker, 0, block, (uint16_t)i);
+        assert_true(add(pair));
+    }
+}
+
 static void a_block_is_taken_at_once(void **state)
 {
     struct pair *pair = pair_new(HD_FEC_RS_8, 1);
     struct rx *rx = pair->bulk;
 
     (void)state;
-    for (uint16_t i = 0; i < RX_K; i++) {
-        rx_data(pair->maker, 0, 0, i);
-        assert_true(add(pair));
-    }
-    for (uint16_t i = 0; i < RX_K; i++) {
-        rx_data(pair->maker, 0, 1, i);
-        assert_true(add(pair));
-    }
+    add_block(pair, 0);
+    add_block(pair, 1);
     take_in_bulk(pair); /* the first packet opens the object, and has an event; each block begins anew */
     assert_int_equal(rx_statistics(rx).source_datagrams, 2 * RX_K);
     pair->run_bytes = 0;
-    for (uint16_t i = 0; i < RX_K; i++) {
-        rx_data(pair->maker, 0, 2, i);
-        assert_true(add(pair));
-    }
+    add_block(pair, 2);
     assert_int_equal(herald_norm_receiver_input_run(rx->receiver, &rx->from, false, pair->run, pair->run_bytes,
                                                     pair->datagram_bytes, rx->now_ns),
                      pair->run_bytes);
