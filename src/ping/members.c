@@ -129,6 +129,26 @@ struct hd_slot *hd_member_slot(struct hd_member *member, uint32_t sequence)
     return slot;
 }
 
+void hd_member_multicast_asked(struct hd_member *member, struct hd_slot *slot, bool came)
+{
+    if (!slot->multicast_asked)
+        return;
+    member->facts.multicast_asked++;
+    slot->is_before = !came && !member->has_multicast;
+    member->multicast_before += slot->is_before;
+}
+
+void hd_member_multicast_came(struct hd_member *member, const struct hd_slot *slot)
+{
+    if (!member->has_multicast) {
+        /* Trees and switches learn of a new member first: what came before that is not lost. This one has come. */
+        member->facts.multicast_asked -= member->multicast_before - slot->is_before;
+        member->facts.multicast_first_sequence = slot->sequence;
+        member->has_multicast = true;
+    }
+    member->facts.by_multicast++;
+}
+
 static uint64_t heard(const struct hd_mpp_told *told)
 {
     return (uint64_t)told->heard_multicast + told->heard_unicast;

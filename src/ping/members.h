@@ -20,7 +20,8 @@ struct hd_slot {
     bool closed;   /* its time is over, and it is counted */
     bool reported; /* as answered */
     bool multicast_asked;
-    bool late; /* the first answer came after the time was over */
+    bool is_before; /* counted in multicast_before */
+    bool late;      /* the first answer came after the time was over */
     uint32_t sequence;
     int64_t unicast_ns, multicast_ns; /* -1: none came */
     int64_t held_ns;
@@ -73,6 +74,12 @@ int hd_members_find(struct hd_members *members, uint64_t id, const struct herald
 
 /* The member's slot for a round; emptied if it was that of an older one. */
 struct hd_slot *hd_member_slot(struct hd_member *member, uint32_t sequence);
+
+/* Counts what it was to answer by multicast to a round whose time is over. `came`: it did. */
+void hd_member_multicast_asked(struct hd_member *member, struct hd_slot *slot, bool came);
+
+/* Counts its answer by multicast to that round. */
+void hd_member_multicast_came(struct hd_member *member, const struct hd_slot *slot);
 
 /* Takes what it tells with an answer to that round. */
 void hd_member_told(struct hd_member *member, uint32_t sequence, const struct hd_mpp_told *told, bool multicast_asked);

@@ -208,17 +208,12 @@ static void count_unicast(struct herald_ping *ping, struct hd_member *member, in
     hd_samples_add(&ping->unicast, &ping->random, round_trip_ns);
 }
 
-static void count_multicast(struct herald_ping *ping, struct hd_member *member, const struct answer *answer)
+static void count_multicast(struct herald_ping *ping, struct hd_member *member, const struct hd_slot *slot,
+                            int64_t round_trip_ns)
 {
-    if (!member->has_multicast) {
-        /* Trees and switches learn of a new member first: what came before that is not lost. */
-        member->facts.multicast_asked -= member->multicast_before;
-        member->facts.multicast_first_sequence = answer->round->sequence;
-        member->has_multicast = true;
-    }
-    member->facts.by_multicast++;
-    hd_samples_add(&member->multicast, &ping->random, answer->round_trip_ns);
-    hd_samples_add(&ping->multicast, &ping->random, answer->round_trip_ns);
+    hd_member_multicast_came(member, slot);
+    hd_samples_add(&member->multicast, &ping->random, round_trip_ns);
+    hd_samples_add(&ping->multicast, &ping->random, round_trip_ns);
 }
 
 /* The first answer of a member to a round. */
@@ -237,7 +232,7 @@ static void count_first(struct herald_ping *ping, struct hd_member *member, stru
     if (!slot->closed)
         member->facts.sent++; /* it was not known when the time was over */
     slot->closed = true;
-    member->facts.multicast_asked += slot->multicast_asked;
+    hd_member_multicast_asked(member, slot, answer->by_multicast);
 }
 
 static void come_back(struct herald_ping *ping, size_t index, uint32_t sequence)
@@ -305,7 +300,7 @@ static void count(struct herald_ping *ping, size_t index, const struct answer *a
         return;
     count_order(member, answer);
     if (answer->by_multicast)
-        count_multicast(ping, member, answer);
+        count_multicast(ping, member, slot, answer->round_trip_ns);
     else
         count_unicast(ping, member, answer->round_trip_ns);
     if (answer->is_closed || (slot->unicast_ns >= 0 && (!slot->multicast_asked || slot->multicast_ns >= 0)))

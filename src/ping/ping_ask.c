@@ -381,7 +381,8 @@ static void close_slot(struct herald_ping *ping, size_t index, const struct hd_r
     bool by_multicast = slot->multicast_ns >= 0;
     bool answered = by_multicast || slot->unicast_ns >= 0;
 
-    if (member->facts.first_sequence > round->sequence)
+    /* What it has answered counts, also when its answer to a later one has come before. */
+    if (!answered && member->facts.first_sequence > round->sequence)
         return;
     slot->closed = true;
     tally->asked += member->facts.present;
@@ -397,9 +398,7 @@ static void close_slot(struct herald_ping *ping, size_t index, const struct hd_r
         lose(ping, index, round->sequence);
         return;
     }
-    member->facts.multicast_asked += slot->multicast_asked;
-    if (slot->multicast_asked && !by_multicast && !member->has_multicast)
-        member->multicast_before++;
+    hd_member_multicast_asked(member, slot, by_multicast);
     hd_ping_tell_answer(ping, index, slot);
 }
 

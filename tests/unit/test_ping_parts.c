@@ -331,45 +331,76 @@ static void a_long_wait_does_not_keep_a_short_one_out(void **state)
 
 /* ---- round trips ----------------------------------------------------------------------------- */
 
-/* An answer to round 1 that came `after_ns` the request left, by the clock that may be set. */
-static int64_t round_trip(int64_t after_ns, uint64_t passed_ns, uint64_t held_ns, int64_t *ret_held_ns)
+/* A ping that has sent `rounds` requests, whose time is not over. */
+static struct herald_ping *new_ping(uint32_t rounds, uint64_t sent_ns, uint64_t passed_ns)
 {
     struct herald_ping *ping = calloc(1, sizeof(*ping));
-    const struct hd_mpp answer = {
-        .type = HD_MPP_ECHO_REPLY,
-        .version = HD_MPP_VERSION_NUMBER,
-        .client_id = { (const uint8_t *)"abcdefgh", HD_CLIENT_ID_BYTES },
-        .has_sequence = true,
-        .sequence = 1,
-        .ttl = -1,
-        .prefix_bits = -1,
-        .has_told = true,
-        .told = { .id = 77, .held_ns = held_ns, .heard_multicast = 1, .answered_unicast = 1 },
-    };
-    const uint64_t sent_ns = 1000000 * SECOND;
-    struct herald_run run = { .source = { .address = address_of(1), .port = 7 }, .group = address_of(2), .ttl = 64 };
-    struct herald_ping_member member;
-    uint8_t bytes[256];
-    int size = hd_mpp_encode(&answer, bytes, sizeof(bytes));
 
     assert_non_null(ping);
-    assert_true(size > 0);
     memcpy(ping->client_id, "abcdefgh", HD_CLIENT_ID_BYTES);
     hd_members_init(&ping->members, 1);
     hd_samples_init(&ping->unicast, 8);
     hd_samples_init(&ping->multicast, 8);
-    ping->next_sequence = 2;
-    ping->rounds[1] = (struct hd_round){
-        .sequence = 1, .open = true, .called_ns = sent_ns, .sent_ns = sent_ns, .start_ns = herald_clock_ns() - passed_ns
-    };
-    run.time_ns = (uint64_t)((int64_t)sent_ns + after_ns);
-    hd_ping_take(ping, &run, bytes, (size_t)size);
-    assert_int_equal(herald_ping_member(ping, 0, &member), 0);
+    ping->next_sequence = rounds + 1;
+    for (uint32_t i = 1; i <= rounds; i++)
+        ping->rounds[i] = (struct hd_round){
+            .sequence = i,
+            .open = true,
+            .by_multicast = true,
+            .modulus = 1,
+            .called_ns = sent_ns,
+            .sent_ns = sent_ns,
+            .start_ns = herald_clock_ns() - passed_ns,
+        };
+    return ping;
+}
+
+static void free_ping(struct herald_ping *ping)
+{
     hd_members_release(&ping->members);
     hd_samples_release(&ping->unicast);
     hd_samples_release(&ping->multicast);
     free(ping->events);
     free(ping);
+}
+
+/* The member's answer to that round comes. */
+static void answer(struct herald_ping *ping, uint32_t sequence, bool by_multicast, uint64_t time_ns, uint64_t held_ns)
+{
+    const struct hd_mpp message = {
+        .type = HD_MPP_ECHO_REPLY,
+        .version = HD_MPP_VERSION_NUMBER,
+        .client_id = { (const uint8_t *)"abcdefgh", HD_CLIENT_ID_BYTES },
+        .has_sequence = true,
+        .sequence = sequence,
+        .ttl = -1,
+        .prefix_bits = -1,
+        .has_told = true,
+        .told = { .id = 77, .held_ns = held_ns, .heard_multicast = 1, .answered_unicast = 1 },
+    };
+    const struct herald_run run = {
+        .source = { .address = address_of(1), .port = 7 },
+        .group = address_of(by_multicast ? UINT32_C(0xef010203) : 2),
+        .ttl = 64,
+        .time_ns = time_ns,
+    };
+    uint8_t bytes[256];
+    int size = hd_mpp_encode(&message, bytes, sizeof(bytes));
+
+    assert_true(size > 0);
+    hd_ping_take(ping, &run, bytes, (size_t)size);
+}
+
+/* An answer to round 1 that came `after_ns` the request left, by the clock that may be set. */
+static int64_t round_trip(int64_t after_ns, uint64_t passed_ns, uint64_t held_ns, int64_t *ret_held_ns)
+{
+    const uint64_t sent_ns = 1000000 * SECOND;
+    struct herald_ping *ping = new_ping(1, sent_ns, passed_ns);
+    struct herald_ping_member member;
+
+    answer(ping, 1, false, (uint64_t)((int64_t)sent_ns + after_ns), held_ns);
+    assert_int_equal(herald_ping_member(ping, 0, &member), 0);
+    free_ping(ping);
     *ret_held_ns = member.held_max_ns;
     return member.unicast.min_ns;
 }
@@ -398,6 +429,52 @@ static void what_was_held_is_taken_out_unless_it_is_a_lie(void **state)
     assert_int_equal(held_ns, -1);
 }
 
+/* ---- what is counted ------------------------------------------------------------------------- */
+
+/* What was asked for before the first answer by multicast is not lost; if that one itself is late, it has come. */
+static void the_first_answer_by_multicast_may_be_late(void **state)
+{
+    const uint64_t sent_ns = 1000000 * SECOND;
+    struct herald_ping *ping = new_ping(3, sent_ns, SECOND);
+    struct herald_ping_member member;
+
+    (void)state;
+    answer(ping, 1, false, sent_ns + 1000, 0);
+    hd_ping_close_round(ping, &ping->rounds[1]);
+    answer(ping, 2, false, sent_ns + 1000, 0);
+    hd_ping_close_round(ping, &ping->rounds[2]);
+    assert_int_equal(herald_ping_member(ping, 0, &member), 0);
+    assert_true(member.multicast_asked == 2 && member.by_multicast == 0);
+    answer(ping, 2, true, sent_ns + 1000, 0);
+    assert_int_equal(herald_ping_member(ping, 0, &member), 0);
+    assert_true(member.multicast_asked == 1 && member.by_multicast == 1);
+    assert_int_equal(member.multicast_first_sequence, 2);
+    /* The whole answer to the third is late, and by multicast it does not come. */
+    hd_ping_close_round(ping, &ping->rounds[3]);
+    answer(ping, 3, false, sent_ns + 1000, 0);
+    assert_int_equal(herald_ping_member(ping, 0, &member), 0);
+    assert_true(member.multicast_asked == 2 && member.by_multicast == 1);
+    assert_true(member.sent == 3 && member.answered == 3 && member.late == 1);
+    free_ping(ping);
+}
+
+/* The answer to a later request comes first, and the member is met by it. */
+static void a_request_from_before_the_member_was_known_counts_once_answered(void **state)
+{
+    const uint64_t sent_ns = 1000000 * SECOND;
+    struct herald_ping *ping = new_ping(3, sent_ns, SECOND);
+    struct herald_ping_member member;
+
+    (void)state;
+    answer(ping, 3, false, sent_ns + 1000, 0);
+    answer(ping, 2, false, sent_ns + 1000, 0);
+    for (uint32_t i = 1; i <= 3; i++)
+        hd_ping_close_round(ping, &ping->rounds[i]);
+    assert_int_equal(herald_ping_member(ping, 0, &member), 0);
+    assert_true(member.sent == 2 && member.answered == 2 && member.lost == 0 && member.reordered == 1);
+    free_ping(ping);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +492,8 @@ int main(void)
         cmocka_unit_test(a_long_wait_does_not_keep_a_short_one_out),
         cmocka_unit_test(a_clock_that_is_set_does_not_make_a_round_trip),
         cmocka_unit_test(what_was_held_is_taken_out_unless_it_is_a_lie),
+        cmocka_unit_test(the_first_answer_by_multicast_may_be_late),
+        cmocka_unit_test(a_request_from_before_the_member_was_known_counts_once_answered),
     };
 
     return cmocka_run_group_tests_name("ping_parts", tests, NULL, NULL);
