@@ -44,7 +44,7 @@ static uint64_t weight(size_t size_bytes)
     return 1 + size_bytes / 4096;
 }
 
-/* Whether that source may have one more answer now. */
+/* Whether that source may have one more answer now, of at most that size. */
 static bool may_answer(struct herald_responder *responder, const struct herald_run *run, const struct hd_mpp *message,
                        size_t size_bytes, uint64_t now_ns)
 {
@@ -111,13 +111,24 @@ static void set_group(struct herald_responder *responder, struct hd_reply *reply
     if (!ask->by_multicast || responder->id % ask->modulus != ask->remainder ||
         client->group.family == HERALD_FAMILY_NONE || reply->to.port == client->group_port)
         return;
-    if (!hd_bucket_take_many(&responder->multicast, &multicast_limit, weight(reply->request_bytes), now_ns)) {
+    if (!hd_bucket_take_many(&responder->multicast, &multicast_limit, weight(reply->size_max_bytes), now_ns)) {
         responder->stats.withheld++;
         return;
     }
     reply->group = client->group;
     reply->interface_index = client->interface_index;
     reply->group_ttl = client->group_ttl;
+}
+
+/* As large as is asked for, and allowed. */
+static void set_size(struct herald_responder *responder, struct hd_reply *reply, const struct herald_run *run,
+                     const struct hd_mpp *message, bool may_exceed, uint64_t now_ns)
+{
+    size_t asked_bytes = message->ask.answer_bytes > 0 ? message->ask.answer_bytes : reply->request_bytes;
+
+    reply->size_max_bytes = largest_answer(responder, run, message, reply->request_bytes, asked_bytes, may_exceed,
+                                           now_ns);
+    reply->size_bytes = asked_bytes < reply->size_max_bytes ? asked_bytes : reply->size_max_bytes;
 }
 
 static void fill_reply(struct herald_responder *responder, struct hd_reply *reply, const struct hd_asker *client,
@@ -151,7 +162,8 @@ static void examine(struct herald_responder *responder, struct hd_reply *reply, 
     if (size_bytes <= 0)
         return;
     reply->text_bytes = (size_t)size_bytes < sizeof(responder->text) ? (size_t)size_bytes : sizeof(responder->text);
-    reply->size_max_bytes = HD_SESSION_ANSWER_BYTES_MAX;
+    if (reply->size_max_bytes < HD_SESSION_ANSWER_BYTES_MAX)
+        reply->size_max_bytes = HD_SESSION_ANSWER_BYTES_MAX;
 }
 
 /* Now, or after a random time within what the asker allows. */
@@ -194,7 +206,8 @@ void hd_responder_ask(struct herald_responder *responder, struct hd_responder_so
         return;
     }
     *(by_multicast ? &client->told.heard_multicast : &client->told.heard_unicast) += 1;
-    if (!may_answer(responder, run, &message, size_bytes, now_ns))
+    set_size(responder, &reply, run, &message, !by_multicast && has_session(client, &message), now_ns);
+    if (!may_answer(responder, run, &message, reply.size_max_bytes, now_ns))
         return;
     if (by_multicast)
         remember_group(client, run, &message);
@@ -204,11 +217,6 @@ void hd_responder_ask(struct herald_responder *responder, struct hd_responder_so
     reply.may_fragment = message.ask.may_fragment;
     reply.wants_info = message.wants_info;
     reply.wants_time = message.wants_time;
-    reply.size_bytes = message.ask.answer_bytes > 0 ? message.ask.answer_bytes : size_bytes;
-    reply.size_max_bytes = largest_answer(responder, run, &message, size_bytes, reply.size_bytes,
-                                          !by_multicast && has_session(client, &message), now_ns);
-    if (reply.size_bytes > reply.size_max_bytes)
-        reply.size_bytes = reply.size_max_bytes;
     fill_reply(responder, &reply, client, &message, run);
     examine(responder, &reply, client, &message, run, now_ns);
     answer_in_time(responder, &reply, message.ask.delay_us, now_ns);
@@ -264,19 +272,25 @@ static bool covers(const struct herald_address *prefix, int bits, const struct h
     return true;
 }
 
-/* The group for who asks for one by a prefix, or does not care. @return family NONE: there is none. */
+/*
+ * The group for who asks for one, or for one by a prefix, or does not care. The one is that of a client whose session
+ * is not known any more: after a new start of ours it is to stay there. @return family NONE: there is none.
+ */
 static struct herald_address choose_group(const struct herald_responder *responder, const struct hd_mpp *message,
                                           enum herald_family family)
 {
     const struct herald_address fallback = default_group(family);
-    int all_bits = family == HERALD_FAMILY_IPV6 ? 128 : 32;
+    bool by_prefix = message->prefix_bits >= 0;
+    struct herald_address prefix = by_prefix ? message->prefix : message->group;
+    int all_bits = prefix.family == HERALD_FAMILY_IPV6 ? 128 : 32;
+    int bits = by_prefix ? message->prefix_bits : all_bits;
 
-    if (message->prefix_bits < 0 || covers(&message->prefix, message->prefix_bits, &fallback))
+    if (prefix.family == HERALD_FAMILY_NONE || covers(&prefix, bits, &fallback))
         return fallback;
-    if (message->prefix.family == family && message->prefix_bits == all_bits && is_kept(&message->prefix))
-        return message->prefix;
+    if (prefix.family == family && bits == all_bits && is_kept(&prefix))
+        return prefix;
     for (size_t i = 0; i < responder->group_count; i++)
-        if (covers(&message->prefix, message->prefix_bits, &responder->groups[i].address))
+        if (covers(&prefix, bits, &responder->groups[i].address))
             return responder->groups[i].address;
     return (struct herald_address){ .family = HERALD_FAMILY_NONE };
 }

@@ -64,6 +64,20 @@ ok 'answers that are to wait for a minute: those of others do not have to' json 
     'len(of("member")) == 1 and of("summary")[0]["answered"] == of("summary")[0]["sent"] == 2
         and of("member")[0]["held_max_ns"] < 1000000000'
 
+# Who has a session may ask for more than it sends: that counts for several, too.
+attack larger
+like 'large answers by unicast count for several' attack_larger.out '^larger answers: ([0-9]|[1-5][0-9]) of 200$'
+attack findings
+is 'a large question about the host: is answered' "$(grep findings: "$T/attack_findings.out")" \
+    'findings: herald 1, answer of 20000 bytes'
+
+# A session that a server does not know, as after a new start: the client is to stay in its group, if that is served.
+for pair in "$G $G" '239.1.2.234 239.1.2.234' '239.1.2.9 none'; do
+    run stranger ATTACKER python3 "$PEERS/ping_attacker.py" stranger "${pair% *}" 9903 10.0.0.2
+    is "an unknown session, and the group ${pair% *}: what is offered" "$(grep group: "$T/stranger.out")" \
+        "S, group: ${pair#* }"
+done
+
 attack large
 like 'large answers count for several' attack_large.out '^large answers: ([0-9]|[1-3][0-9]) of 200$'
 stop respond

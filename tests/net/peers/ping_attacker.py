@@ -8,6 +8,9 @@ older      asks a server (GROUP PORT SERVER), as ssmping does, for answers to an
 nobody     asks an IPv6 group from addresses that cannot be anybody's.
 held       asks, from twelve addresses, for answers after a minute: more than a member keeps.
 large      asks 200 times in datagrams of 60,000 bytes, and says how many answers came.
+larger     gets a session, asks 200 times by unicast for answers of 9,000 bytes, and says how many of those came.
+findings   gets a session, and asks in a datagram of 20,000 bytes what the member finds about itself.
+stranger   asks a server (GROUP PORT SERVER) with a session that it never gave, and says which group it is offered.
 """
 import socket
 import struct
@@ -22,10 +25,11 @@ def option(kind, value):
     return struct.pack(">HH", kind, len(value)) + value
 
 
-def ask(sequence, name, by_multicast=0, delay_us=0, size=224):
-    flags = by_multicast | (2 if size > 1400 else 0)
+def ask(sequence, name, by_multicast=0, delay_us=0, size=224, answer_bytes=0, more=b""):
+    flags = by_multicast | (2 if max(size, answer_bytes) > 1400 else 0)
     message = (b"Q" + option(0, b"\x02") + option(1, name) + option(2, struct.pack(">I", sequence)) +
-               option(9, b"\x01") + option(0xF4E0, struct.pack(">BBHHIH", 1, flags, 1, 0, delay_us, 0)))
+               option(9, b"\x01") + option(0xF4E0, struct.pack(">BBHHIH", 1, flags, 1, 0, delay_us, answer_bytes)) +
+               more)
     return message + option(0xF4E2, bytes(size - len(message) - 4))
 
 
@@ -72,6 +76,33 @@ def own_socket(own_port):
     return out
 
 
+def options(message):
+    at, found = 1, {}
+    while at + 4 <= len(message):
+        kind, size = struct.unpack(">HH", message[at:at + 4])
+        found[kind] = message[at + 4:at + 4 + size]
+        at += 4 + size
+    return found
+
+
+def get_session(sock, name):
+    """Asks the group once. Returns where the answer came from, and the session in it as an option."""
+    sock.settimeout(10)
+    sock.sendto(ask(1, name), (group, port))
+    answer, member = sock.recvfrom(65535)
+    return member, option(11, options(answer)[11])
+
+
+def count_answers(sock, wanted_bytes, wait_s):
+    got = 0
+    try:
+        sock.settimeout(wait_s)
+        while True:
+            got += len(sock.recv(65535)) == wanted_bytes
+    except socket.timeout:
+        return got
+
+
 if mode == "own_port":
     sock = own_socket(port)
     sock.settimeout(10)
@@ -105,20 +136,32 @@ elif mode == "held":
     send_forged((("10.0.0.%d" % (50 + n // 100), ask(n, b"held", delay_us=60000000)) for n in range(1200)), 100)
 elif mode == "large":
     sock = own_socket(0)
-    sock.settimeout(2)
     got = 0
     for n in range(200):
-        sock.sendto(ask(n, b"large", size=60000), (group, port))
-        try:
-            sock.settimeout(0.01)
-            got += len(sock.recv(65535)) == 60000
-        except socket.timeout:
-            pass
-    try:
         sock.settimeout(2)
-        while True:
-            got += len(sock.recv(65535)) == 60000
-    except socket.timeout:
-        pass
+        sock.sendto(ask(n, b"large", size=60000), (group, port))
+        got += count_answers(sock, 60000, 0.01)
+    got += count_answers(sock, 60000, 2)
     print("large answers: %d of 200" % got)
+elif mode == "larger":
+    sock = own_socket(0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    member, session = get_session(sock, b"larger")
+    for n in range(2, 202):
+        sock.sendto(ask(n, b"larger", answer_bytes=9000, more=session), member)
+    print("larger answers: %d of 200" % count_answers(sock, 9000, 2))
+elif mode == "findings":
+    sock = own_socket(0)
+    member, session = get_session(sock, b"findings")
+    sock.sendto(ask(2, b"findings", size=20000, more=session + option(0xF4E3, b"?")), member)
+    answer = sock.recv(65535)
+    print("findings: %s, answer of %d bytes" % (options(answer)[0xF4E3].split(b"\n")[0].decode(), len(answer)))
+elif mode == "stranger":
+    sock = own_socket(0)
+    sock.settimeout(10)
+    sock.sendto(b"Q" + option(0, b"\x02") + option(1, b"stranger") + option(2, bytes(4)) +
+                option(4, b"\0\x01" + socket.inet_aton(group)) + option(11, b"a guess!"), (sys.argv[4], port))
+    answer = sock.recv(65535)
+    offered = options(answer).get(4)
+    print("%s, group: %s" % (answer[:1].decode(), socket.inet_ntoa(offered[2:]) if offered else "none"))
 print("done", flush=True)
