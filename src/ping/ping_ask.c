@@ -16,7 +16,7 @@
 #define SPREAD_NS_PER_MEMBER UINT64_C(200000)
 
 /* Members answer groups 20 times a second. */
-#define MULTICAST_PERIOD_NS (45 * NS_PER_MS)
+#define MULTICAST_PERIOD_NS (50 * NS_PER_MS)
 
 static uint64_t realtime_ns(void)
 {

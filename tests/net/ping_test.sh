@@ -106,6 +106,11 @@ run alone ASKER herald ping $G --count 1 --no-multicast --json
 ok '--no-multicast: by unicast alone, nothing joined' json alone.out \
     'not of("pinging")[0]["joined"] and all(m["multicast_asked"] == 0 and m["by_unicast"] == 1 for m in of("member"))'
 
+# Members answer groups 20 times a second: more often they are not asked to.
+run often ASKER herald ping $G --count 12 --interval 46ms --only 10.0.0.4 --json
+ok 'who asks more often is not answered by multicast each time' json often.out \
+    '(lambda m: m["sent"] == 12 and 5 <= m["multicast_asked"] < 12)(of("member")[0])'
+
 # ---- loss, each direction by itself
 
 loss_set C 'ip saddr 10.0.0.1 udp dport 10000 numgen inc mod 2 < 1'
