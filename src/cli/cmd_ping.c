@@ -205,6 +205,8 @@ static int ask(struct ping *ping, struct herald_error *error)
     uint64_t now_ns = herald_clock_ns();
     uint64_t end_ns = ping->settings->for_ns > 0 ? now_ns + ping->settings->for_ns : HERALD_NEVER;
 
+    if (end_ns != HERALD_NEVER)
+        ping->output.end_ns = end_ns + ping->settings->wait_ns; /* for the last answers */
     for (;;) {
         struct herald_ping_event event;
         int r;

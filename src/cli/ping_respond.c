@@ -232,9 +232,10 @@ static void report_end(struct respond *respond)
 /* @return whether Ctrl-C came. */
 static bool wait_for_something(struct respond *respond, int interrupt_fd, uint64_t end_ns)
 {
-    struct pollfd fds[2] = {
+    struct pollfd fds[3] = {
         { .fd = interrupt_fd, .events = POLLIN },
         { .fd = herald_responder_fd(respond->responder), .events = POLLIN },
+        { .fd = respond->output->data_fd, .events = 0 },
     };
     uint64_t deadline_ns = herald_responder_deadline(respond->responder);
     uint64_t now_ns = herald_clock_ns();
@@ -246,7 +247,8 @@ static bool wait_for_something(struct respond *respond, int interrupt_fd, uint64
         timeout.tv_sec = (time_t)((deadline_ns - now_ns) / 1000000000);
         timeout.tv_nsec = (long)((deadline_ns - now_ns) % 1000000000);
     }
-    (void)ppoll(fds, 2, deadline_ns == HERALD_NEVER ? NULL : &timeout, NULL);
+    if (ppoll(fds, 3, deadline_ns == HERALD_NEVER ? NULL : &timeout, NULL) > 0 && (fds[2].revents & POLLERR) != 0)
+        output_reader_gone(respond->output);
     return fds[0].revents != 0 && interrupt_came(interrupt_fd);
 }
 
@@ -256,6 +258,7 @@ static int answer(struct respond *respond, int interrupt_fd)
     uint64_t end_ns = respond->settings->for_ns > 0 ? start_ns + respond->settings->for_ns : HERALD_NEVER;
     struct herald_error error;
 
+    respond->output->end_ns = end_ns;
     report_start(respond);
     while (respond->output->write_error == 0) {
         uint64_t now_ns;

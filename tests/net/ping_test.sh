@@ -139,6 +139,29 @@ like 'no answer by multicast at all is said' deaf.err 'warning: no answer came b
 is 'and is no failure' $status 0
 on sw nft delete table netdev loss_ASKER
 
+# ---- who reads what it says
+
+start left B bash -c "herald ping --respond 239.1.2.6:10000 2>$T/left_respond.err | head -n 1; exit \${PIPESTATUS[0]}"
+wait_line left_respond.err '^answering'
+run ask ASKER herald ping 239.1.2.6:10000 --count 1
+finish left
+is 'a responder whose reader has gone ends: status 3' $status 3
+is 'which is said once' "$(count left_respond.err 'cannot write to standard output: Broken pipe$')" 1
+
+mkfifo "$T/stalled"
+exec 9<>"$T/stalled" # nobody reads
+head -c 65536 /dev/zero >&9
+for what in "$G --interval 20ms --wait 50ms" '--respond 239.1.2.6:10000'; do
+    # shellcheck disable=SC2086
+    start stalled B bash -c "exec herald ping $what --for 1s >&9"
+    wait_line stalled.err '^pinging|^answering'
+    run ask ASKER herald ping 239.1.2.6:10000 --count 1 --wait 50ms
+    finish stalled
+    is "a stalled reader of ${what%% *}, ended by --for: status 3" $status 3
+    like 'which is said' stalled.err 'nobody reads it'
+done
+exec 9>&-
+
 # ---- who comes and goes
 
 start watch ASKER herald ping $G --interval 50ms --wait 100ms --json
