@@ -112,6 +112,30 @@ static int check_settings(struct ping *ping, struct herald_error *error)
     return 0;
 }
 
+/* Options about members and requests to the group would do nothing with a server, as the source of EP may be one. */
+static int check_server(const struct ping *ping, struct herald_error *error)
+{
+    const struct ping_settings *settings = ping->settings;
+    const struct {
+        const char *name;
+        bool given;
+    } asking[] = {
+        { "--only", settings->only != NULL },
+        { "--spread", settings->spread != NULL },
+        { "--ttl", settings->ttl_given },
+    };
+
+    if (herald_ping_facts(ping->ping)->server.family == HERALD_FAMILY_NONE)
+        return 0;
+    if (settings->by_unicast)
+        return herald_error_set(error, -EINVAL, "--by-unicast is for groups: a server, as this EP names, is asked so");
+    for (size_t i = 0; i < sizeof(asking) / sizeof(asking[0]); i++)
+        if (asking[i].given)
+            return herald_error_set(error, -EINVAL, "%s is for groups: here one server is asked, by unicast",
+                                    asking[i].name);
+    return 0;
+}
+
 /* Once it is known whether a group is asked or a server. */
 static int check_sizes(const struct ping *ping, struct herald_error *error)
 {
@@ -119,8 +143,6 @@ static int check_sizes(const struct ping *ping, struct herald_error *error)
     const struct herald_ping_facts *facts = herald_ping_facts(ping->ping);
     size_t max_bytes = facts->sender->payload_max_bytes;
 
-    if (settings->by_unicast && facts->server.family != HERALD_FAMILY_NONE)
-        return herald_error_set(error, -EINVAL, "--by-unicast is for groups: a server, as this EP names, is asked so");
     if (settings->answer_bytes > max_bytes && !settings->fragment) {
         herald_error_set(error, -EINVAL,
                          "--answer-size: answers of %" PRIu64 " bytes do not fit into one packet: %zu do",
@@ -166,7 +188,7 @@ static int prepare(struct ping *ping, const struct operands *operands, struct he
     if ((r = parse_spread(ping, error)) < 0 || (r = parse_server(ping, error)) < 0)
         return r;
     r = herald_ping_new(&ping->ping, &ping->config, error);
-    if (r < 0 || (r = check_sizes(ping, error)) < 0)
+    if (r < 0 || (r = check_server(ping, error)) < 0 || (r = check_sizes(ping, error)) < 0)
         return r;
     ping->interrupt_fd = interrupt_open();
     if (ping->interrupt_fd < 0)

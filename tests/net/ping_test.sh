@@ -309,6 +309,10 @@ like 'and what to do' bad.err 'try: --size 1400, or --by-unicast'
 bad 'answers that do not fit' 'answers of 3000 bytes do not fit into one packet: 1472 do' \
     $G --by-unicast --answer-size 3000
 bad 'a server by unicast' '--by-unicast is for groups' "10.0.0.3@$G" --by-unicast
+for option in '--only C' '--spread 1s' '--ttl 3'; do
+    # shellcheck disable=SC2086
+    bad "a server and $option" "${option% *} is for groups" "10.0.0.3@$G" $option
+done
 
 for name in get respond_C respond_D respond_E; do
     stop $name
