@@ -107,7 +107,8 @@ static int examine(struct output *output, herald_doctor *doctor, const struct do
     herald_doctor_verdict(doctor, &verdict);
     interrupted = output->interrupt_fd >= 0 && interrupt_came(output->interrupt_fd);
     doctor_report_verdict(output, &verdict, interrupted);
-    return verdict.level == HERALD_FINDING_FAULT ? STATUS_NOT_EVERYONE : STATUS_DONE;
+    /* What was not looked at may be at fault. */
+    return verdict.level == HERALD_FINDING_FAULT || interrupted ? STATUS_NOT_EVERYONE : STATUS_DONE;
 }
 
 static int open_doctor(const struct doctor_settings *settings, const struct operands *operands, int interrupt_fd,
@@ -177,8 +178,9 @@ const struct command command_doctor = {
     .details =
         "Runs a list of checks, from the interface outwards: interface, address and route; what this host drops; "
         "limits and memberships; the network. A line for each tells what was seen. The end is a verdict: the first "
-        "fault, what it means, and the command that mends it. Exit status 1 means that a fault was found; a warning "
-        "(it works, but not everywhere or not for ever) is none. With --quiet the verdict comes alone.\n"
+        "fault, what it means, and the command that mends it. Exit status 1 means that a fault was found, or that "
+        "Ctrl-C ended it before everything was looked at; a warning (it works, but not everywhere or not for ever) is "
+        "none. With --quiet the verdict comes alone.\n"
         "\n"
         "EP is the group that does not work, with SOURCE@ if it should come from a certain host. Without EP the host "
         "is examined in general. It is best run on both sides, while the sender sends: much can be told only from "

@@ -480,6 +480,7 @@ int herald_doctor_next(herald_doctor *doctor, struct herald_finding *ret_finding
             return 0;
         if (hd_interrupted(examination) || run_check(doctor, check) == -ECANCELED) {
             doctor->interrupted = true;
+            examination->finding_count = examination->finding_next = 0; /* what a check has half found */
             return 0;
         }
         doctor->next = (size_t)(check - hd_checks) + 1;

@@ -270,4 +270,5 @@ stop doctor
 like 'it says how long it takes' doctor.err '^this may take 2 minutes'
 like 'it says what it looks at' doctor.err '^looking at: '
 like 'Ctrl-C ends with what is known' doctor.out '^interrupted; so far: '
+is 'which is not everything: status 1' $status 1
 done_testing
