@@ -44,14 +44,11 @@ static void take_group(struct hd_census *census, const struct hd_member_message 
         return;
     if (record != NULL && (record->type == HD_RECORD_BLOCK || (include && record->source_count == 0)))
         return; /* what is not wanted any more */
-    if (is_solicited_node(group)) {
-        census->solicited++;
+    if (is_solicited_node(group))
         return;
-    }
     entry = find_or_add(census, group, &message->from);
     if (entry == NULL)
         return;
-    entry->version = message->version;
     entry->any_source = entry->any_source || !include;
     if (include && record->source_count > entry->source_count) {
         entry->source_count = record->source_count;
@@ -62,7 +59,6 @@ static void take_group(struct hd_census *census, const struct hd_member_message 
 void hd_census_take(struct hd_census *census, struct hd_member_message *message)
 {
     struct hd_member_record record;
-    int result;
 
     if (message->kind != HD_MEMBER_REPORT)
         return;
@@ -70,10 +66,8 @@ void hd_census_take(struct hd_census *census, struct hd_member_message *message)
         take_group(census, message, &message->group, NULL);
         return;
     }
-    while ((result = hd_member_next_record(message, &record)) == 1)
+    while (hd_member_next_record(message, &record) == 1)
         take_group(census, message, &record.group, &record);
-    if (result < 0)
-        census->malformed++;
 }
 
 static int compare_addresses(const struct herald_address *a, const struct herald_address *b)

@@ -13,18 +13,18 @@ struct hd_census_entry {
     bool any_source;
     uint16_t source_count;        /* wanted, if not any */
     struct herald_address source; /* the first of these */
-    uint8_t version;              /* of IGMP or MLD that the host speaks */
 };
 
 struct hd_census {
     struct hd_census_entry *entries; /* room for HD_CENSUS_MAX, the caller's */
     size_t count;
-    uint64_t lost;      /* for which there was no room */
-    uint64_t malformed; /* records that broke off */
-    uint64_t solicited; /* IPv6 groups of address resolution, which every host has: counted and left out */
+    uint64_t lost; /* for which there was no room */
 };
 
-/* Takes a message: what it reports as wanted. Queries, leaves, and what is no multicast group are passed over. */
+/*
+ * Takes a message: what it reports as wanted. Queries, leaves, what is no multicast group, and the IPv6 groups of
+ * address resolution, which every host has, are passed over; so is what stands behind a record that breaks off.
+ */
 void hd_census_take(struct hd_census *census, struct hd_member_message *message);
 
 /* Sorts by group, then by host. */

@@ -188,7 +188,7 @@ int hd_check_peer_unicast(struct hd_examination *examination, const struct hd_ch
 /* Tries the TTL that the distance asks for. @return 1 that is it, and it was reported; 0; -ECANCELED. */
 static int try_ttl(struct hd_examination *examination, const struct hd_check *check)
 {
-    struct hd_peer *peer = examination->peer;
+    const struct hd_peer *peer = examination->peer;
     struct herald_finding *finding;
     struct hd_peer_series series;
     int result;
@@ -198,14 +198,13 @@ static int try_ttl(struct hd_examination *examination, const struct hd_check *ch
     result = hd_peer_ask_in_turns(examination, 1, (uint8_t)(peer->hops + 1), &series);
     if (result < 0 || series.to_group.arrived <= 0)
         return result;
-    peer->ttl_needed = (uint8_t)(peer->hops + 1);
     finding = hd_report(examination, check, HERALD_FINDING_FAULT, examination->facts.interface.name);
     finding->check = "ttl";
     hd_say(finding->seen,
-           "%s is behind %d router%s: with TTL %u nothing sent to the group reaches it, with TTL %u all does",
-           peer->name, peer->hops, peer->hops == 1 ? "" : "s", examination->facts.ttl, peer->ttl_needed);
+           "%s is behind %d router%s: with TTL %u nothing sent to the group reaches it, with TTL %d all does",
+           peer->name, peer->hops, peer->hops == 1 ? "" : "s", examination->facts.ttl, peer->hops + 1);
     hd_say(finding->meaning, "each router takes one off the TTL, and what has none left is dropped");
-    hd_say(finding->remedy, "send with --ttl %u", peer->ttl_needed);
+    hd_say(finding->remedy, "send with --ttl %d", peer->hops + 1);
     return 1;
 }
 

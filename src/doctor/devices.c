@@ -80,8 +80,6 @@ static void read_port(const struct nlattr *data, struct hd_bridge_port *ret_port
     hd_nested_table(data, table, IFLA_BRPORT_ISOLATED);
     *ret_port = (struct hd_bridge_port){
         .flood = u8(table[IFLA_BRPORT_MCAST_FLOOD], 1) != 0,
-        .to_unicast = u8(table[IFLA_BRPORT_MCAST_TO_UCAST], 0) != 0,
-        .fast_leave = u8(table[IFLA_BRPORT_FAST_LEAVE], 0) != 0,
         .isolated = u8(table[IFLA_BRPORT_ISOLATED], 0) != 0,
         .router = u8(table[IFLA_BRPORT_MULTICAST_ROUTER], 1),
     };

@@ -20,9 +20,7 @@ struct hd_bridge {
 
 /* Settings of `bridge link set dev PORT`. */
 struct hd_bridge_port {
-    bool flood; /* gets groups that nobody asked for */
-    bool to_unicast;
-    bool fast_leave;
+    bool flood;     /* gets groups that nobody asked for */
     bool isolated;  /* from other isolated ports */
     uint8_t router; /* 0: never taken for the way to a router or querier */
 };

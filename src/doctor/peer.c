@@ -75,8 +75,6 @@ static void take_answer(const struct watch *watch, const struct herald_ping_even
         way->unicast_ns[way->by_unicast - 1] = event->unicast_ns;
     if (event->multicast_ns >= 0 && way->by_multicast++ < HD_PEER_SAMPLES)
         way->multicast_ns[way->by_multicast - 1] = event->multicast_ns;
-    if (event->sequence > watch->series->highest)
-        watch->series->highest = event->sequence;
 }
 
 static bool take_event(void *userdata, herald_ping *ping, const struct herald_ping_event *event)

@@ -36,7 +36,6 @@ struct hd_peer_series {
     bool answered;
     struct hd_peer_way to_group, to_host;
     struct herald_ping_member member; /* if it answered */
-    uint32_t highest;                 /* the latest request that an answer came to */
 };
 
 /* How it was found. */
@@ -63,8 +62,6 @@ struct hd_peer {
 
     struct hd_peer_series sizes[HD_PEER_SIZES];
     struct hd_peer_series burst, burst_back, steady;
-    uint32_t burst_arrived; /* of the datagrams of the burst there */
-    uint8_t ttl_needed;     /* with which it hears the group; 0: not known */
 
     bool has_told, told_is_whole;
     struct herald_finding told[HD_PEER_TOLD_MAX];

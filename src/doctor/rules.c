@@ -92,9 +92,7 @@ static int take_chain(const struct nlmsghdr *message, void *userdata)
     hd_nested_name(table[NFTA_CHAIN_TABLE], chain.table);
     hd_nested_name(table[NFTA_CHAIN_NAME], chain.name);
     chain.place = place_of(header->nfgen_family, hd_nested_be32(hook[NFTA_HOOK_HOOKNUM], NF_INET_FORWARD));
-    chain.priority = (int32_t)hd_nested_be32(hook[NFTA_HOOK_PRIORITY], 0);
-    chain.drops_by_policy = hd_nested_be32(table[NFTA_CHAIN_POLICY], NF_ACCEPT) == NF_DROP;
-    chain.may_drop = chain.drops_by_policy;
+    chain.may_drop = hd_nested_be32(table[NFTA_CHAIN_POLICY], NF_ACCEPT) == NF_DROP;
     chains->items[chains->count++] = chain;
     return MNL_CB_OK;
 }

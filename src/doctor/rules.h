@@ -22,9 +22,7 @@ struct hd_chain {
     char table[HD_CHAIN_NAME_BYTES];
     char name[HD_CHAIN_NAME_BYTES];
     enum hd_chain_place place;
-    int32_t priority;
-    bool drops_by_policy;
-    bool may_drop; /* or by a rule, here or in a chain that it calls */
+    bool may_drop; /* by its policy, or by a rule, here or in a chain that it calls */
 };
 
 struct hd_chains {

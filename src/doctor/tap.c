@@ -75,7 +75,6 @@ int hd_tap_open(const struct herald_interface *interface, bool every_group, stru
     }
     ret_tap->fd = fd;
     ret_tap->interface_index = interface->index;
-    ret_tap->malformed = 0;
     return 0;
 }
 
@@ -90,17 +89,13 @@ int hd_tap_next(struct hd_tap *tap, struct hd_member_message *ret_message, bool 
         struct sockaddr_ll from = { .sll_family = AF_UNSPEC };
         socklen_t from_bytes = sizeof from;
         ssize_t size = recvfrom(tap->fd, tap->packet, sizeof tap->packet, 0, (struct sockaddr *)&from, &from_bytes);
-        int result;
 
         if (size < 0)
             return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-        result = hd_member_parse(tap->packet, (size_t)size, ret_message);
-        if (result == 0) {
+        if (hd_member_parse(tap->packet, (size_t)size, ret_message) == 0) {
             *ret_own = from.sll_pkttype == PACKET_OUTGOING;
             return 1;
         }
-        if (result == -EBADMSG)
-            tap->malformed++;
     }
     return 0;
 }

@@ -13,7 +13,6 @@ enum { HD_TAP_PACKET_BYTES = 65536 };
 struct hd_tap {
     int fd;
     uint32_t interface_index;
-    uint64_t malformed; /* messages that could not be read */
     uint8_t packet[HD_TAP_PACKET_BYTES];
 };
 
