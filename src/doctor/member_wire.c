@@ -350,6 +350,9 @@ enum {
     INTERVAL_S = 125,
     ADVERTISING_S = 20, /* how often routers do: RFC 4286 section 3.1.1 */
 
+    /* The last byte of 224.0.0.106 and ff02::6a, where routers say to switches that they are there, or no more. */
+    ALL_SNOOPERS = 0x6a,
+
     IGMP_ADVERTISE = 0x30,
     IGMP_TERMINATE = 0x32,
     ICMPV6_ADVERTISE = 151,
@@ -398,7 +401,7 @@ static size_t write_ipv4(enum hd_member_word word, const struct herald_address *
 
     hd_writer_bytes(&writer, header, sizeof header);
     hd_writer_bytes(&writer, from->bytes, 4);
-    hd_writer_u32(&writer, word == HD_SAY_QUERY ? 0xe0000001 : word == HD_SAY_ADVERTISE ? 0xe000006a : 0xe0000002);
+    hd_writer_u32(&writer, word == HD_SAY_QUERY ? 0xe0000001 : 0xe0000000 | ALL_SNOOPERS);
     hd_writer_bytes(&writer, router_alert, sizeof router_alert);
     write_body(&writer, word, false, response_ns);
     assert(!writer.overflow);
@@ -415,7 +418,7 @@ static size_t write_ipv6(enum hd_member_word word, const struct herald_address *
 {
     enum { FIXED_BYTES = 40, HEADERS_BYTES = 48 };
     static const uint8_t router_alert[8] = { PROTOCOL_ICMPV6, 0, 5, 2, 0, 0, 1, 0 };
-    uint8_t to[16] = { 0xff, 2, [15] = word == HD_SAY_QUERY ? 1 : word == HD_SAY_ADVERTISE ? 0x6a : 2 };
+    uint8_t to[16] = { 0xff, 2, [15] = word == HD_SAY_QUERY ? 1 : ALL_SNOOPERS };
     struct hd_writer writer = hd_writer_over(packet, HD_MEMBER_PACKET_BYTES);
     size_t size;
     uint32_t sum;

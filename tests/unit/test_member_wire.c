@@ -239,9 +239,9 @@ static void advertisements_are_as_the_rfc_says(void **state)
         uint8_t type, to_last;
     } rows[] = {
         { HD_SAY_ADVERTISE, "10.0.0.1", 32, 24, 0x30, 0x6a },
-        { HD_SAY_TERMINATE, "10.0.0.1", 28, 24, 0x32, 2 },
+        { HD_SAY_TERMINATE, "10.0.0.1", 28, 24, 0x32, 0x6a },
         { HD_SAY_ADVERTISE, "fe80::7", 56, 48, 151, 0x6a },
-        { HD_SAY_TERMINATE, "fe80::7", 52, 48, 153, 2 },
+        { HD_SAY_TERMINATE, "fe80::7", 52, 48, 153, 0x6a },
     };
 
     (void)state;
