@@ -131,9 +131,16 @@ int hd_check_peer_told(struct hd_examination *examination, const struct hd_check
         *finding = peer->told[i];
         (void)snprintf(finding->host, sizeof finding->host, "%s", peer->host);
     }
-    if (peer->told_count == 0)
+    if (!peer->told_is_whole) {
+        struct herald_finding *finding = hd_report(examination, check, HERALD_FINDING_WARNING, NULL);
+        char endpoint[HERALD_ENDPOINT_TEXT_BYTES];
+
+        hd_say(finding->seen, "%s finds more than it could tell", peer->name);
+        hd_say(finding->remedy, "on %.64s: herald doctor %s", peer->host, endpoint_text(examination, endpoint));
+    } else if (peer->told_count == 0) {
         hd_report_ok(examination, check, NULL, "%s finds nothing wrong with itself, as far as it sees in passing",
                      peer->name);
+    }
     return 0;
 }
 

@@ -88,10 +88,7 @@ int herald_doctor_tell(const struct herald_endpoint *endpoint, const struct hera
     run_passive(examination);
     if (!question->hears_group)
         look_at_firewall(examination);
-    length = hd_told_begin(ret_text, size_bytes);
-    for (size_t i = 0; i < examination->finding_count; i++)
-        (void)hd_told_put(ret_text, size_bytes, &length, &examination->findings[i]);
-    length = hd_told_end(ret_text, size_bytes, length);
+    length = hd_told_write(ret_text, size_bytes, examination->findings, examination->finding_count);
     (void)herald_doctor_free(doctor);
     return (int)length;
 }

@@ -15,12 +15,6 @@ enum { PARTS = 7, PART_MAX_BYTES = HERALD_FINDING_TEXT_BYTES };
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-size_t hd_told_begin(char *text, size_t size_bytes)
-{
-    (void)snprintf(text, size_bytes, "%s", first_line);
-    return sizeof first_line - 1;
-}
-
 static void put_part(char **at, const char *part, char end)
 {
     for (; *part != '\0'; part++)
@@ -28,7 +22,8 @@ static void put_part(char **at, const char *part, char end)
     *(*at)++ = end;
 }
 
-bool hd_told_put(char *text, size_t size_bytes, size_t *length, const struct herald_finding *finding)
+/* @return false: no room. */
+static bool put(char *text, size_t size_bytes, size_t *length, const struct herald_finding *finding)
 {
     const char *level = finding->level == HERALD_FINDING_FAULT ? "fault" : "warning";
     const char *kind = finding->remedy_is_command ? command_word : "words";
@@ -52,8 +47,16 @@ bool hd_told_put(char *text, size_t size_bytes, size_t *length, const struct her
     return true;
 }
 
-size_t hd_told_end(char *text, size_t size_bytes, size_t length)
+size_t hd_told_write(char *text, size_t size_bytes, const struct herald_finding *findings, size_t count)
 {
+    size_t length = sizeof first_line - 1;
+    bool is_whole = true;
+
+    (void)snprintf(text, size_bytes, "%s", first_line);
+    for (size_t i = 0; i < count; i++)
+        is_whole = put(text, size_bytes, &length, &findings[i]) && is_whole;
+    if (!is_whole)
+        return length;
     (void)snprintf(text + length, size_bytes - length, "%s", last_line);
     return length + sizeof last_line - 1;
 }

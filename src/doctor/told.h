@@ -15,14 +15,11 @@
 
 #include <stddef.h>
 
-/* Begins a text. @return its length. `size_bytes` counts in all of these, and has room for the first and last line. */
-size_t hd_told_begin(char *text, size_t size_bytes);
-
-/* Puts a fault or a warning behind; others, and what does not fit whole, are left out. @return false: no room. */
-bool hd_told_put(char *text, size_t size_bytes, size_t *length, const struct herald_finding *finding);
-
-/* Ends it. */
-size_t hd_told_end(char *text, size_t size_bytes, size_t length);
+/*
+ * Writes the faults and warnings of these, with a NUL, into room for at least the first and the last line. What does
+ * not fit whole is left out, and then the last line too. @return the length.
+ */
+size_t hd_told_write(char *text, size_t size_bytes, const struct herald_finding *findings, size_t count);
 
 /*
  * Takes such a text apart, which may be anything. `check` of each is one of the table, or "other"; control characters
