@@ -3,6 +3,8 @@
 
 #include "check.h"
 
+#include <herald/endpoint.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +13,7 @@ static const char first_line[] = "herald 1\n";
 static const char last_line[] = "end\n";
 static const char command_word[] = "command";
 
-enum { PARTS = 7, PART_MAX_BYTES = HERALD_FINDING_TEXT_BYTES };
+enum { PARTS = 7, PART_MAX_BYTES = HERALD_FINDING_TEXT_BYTES, WORD_BYTES = 96 };
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
@@ -153,25 +155,66 @@ static bool is_harmless_sysctl(const char *words)
     return true;
 }
 
-static bool ends(const char *text, const char *ending)
+/* "ip6" and "ip" are FAMILY, "eth0" is NAME, and so on. */
+static bool word_matches(const char *word, const char *pattern)
 {
-    size_t length = strlen(text);
+    struct herald_address address;
+    size_t length = strlen(word);
 
-    return length >= strlen(ending) && strcmp(text + length - strlen(ending), ending) == 0;
+    if (strcmp(pattern, "NAME") == 0)
+        return word[0] != '-';
+    if (strcmp(pattern, "FAMILY") == 0)
+        return strcmp(word, "ip") == 0 || strcmp(word, "ip6") == 0;
+    if (strcmp(pattern, "PORT") == 0)
+        return strspn(word, "0123456789") == length;
+    if (strcmp(pattern, "GROUP") == 0)
+        return herald_address_parse(word, &address) == 0 && herald_address_is_multicast(&address);
+    if (strcmp(pattern, "HOST/32") == 0)
+        return length > 3 && strcmp(word + length - 3, "/32") == 0 && strspn(word, "0123456789.") == length - 3;
+    return strcmp(word, pattern) == 0;
+}
+
+/* Takes the next word. @return what stands behind it. */
+static const char *take_word(const char *at, char ret_word[WORD_BYTES])
+{
+    size_t length;
+
+    at += strspn(at, " ");
+    length = strcspn(at, " ");
+    (void)snprintf(ret_word, WORD_BYTES, "%.*s", (int)(length < WORD_BYTES ? length : WORD_BYTES - 1), at);
+    return at + length;
+}
+
+static bool matches(const char *command, const char *pattern)
+{
+    char word[WORD_BYTES], wanted[WORD_BYTES];
+
+    do {
+        command = take_word(command, word);
+        pattern = take_word(pattern, wanted);
+        if (wanted[0] != '\0' && !word_matches(word, wanted))
+            return false;
+    } while (wanted[0] != '\0' && word[0] != '\0');
+    return wanted[0] == '\0' && word[0] == '\0';
 }
 
 /* One command, without what a shell treats specially: of those that tell.c may come upon, and no wider. */
 static bool is_harmless_part(const char *command)
 {
+    static const char *const patterns[] = {
+        "nft insert rule NAME NAME NAME FAMILY daddr GROUP udp dport PORT accept",
+        "ip route add HOST/32 dev NAME",
+        "ip link set NAME up",
+        "ip link set NAME multicast on",
+        "ip link set NAME up multicast on",
+    };
+
     if (begins(command, "sysctl -w "))
         return is_harmless_sysctl(command + strlen("sysctl -w"));
-    if (begins(command, "nft insert rule "))
-        return strstr(command, " daddr ") != NULL && strstr(command, " udp dport ") != NULL &&
-               strchr(command, '/') == NULL && ends(command, " accept");
-    if (begins(command, "ip route add "))
-        return strstr(command, "/32 dev ") != NULL && strstr(command, " via ") == NULL;
-    return begins(command, "ip link set ") && strstr(command, " netns ") == NULL &&
-           (ends(command, " up") || ends(command, " multicast on"));
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (matches(command, patterns[i]))
+            return true;
+    return false;
 }
 
 bool hd_told_is_harmless(const char *command)
