@@ -139,7 +139,7 @@ HERALD_API size_t herald_doctor_trials(const herald_doctor *doctor, struct heral
  * or waiting for anything; about 10 ms, more where thousands of processes run. Writes the faults and warnings as a text
  * that herald_doctor reads on the other side, cut to its room. For struct herald_responder_config.examine.
  *
- * @param endpoint  the group that the other asks about; a source in it does not matter
+ * @param endpoint  the group that the other asks about, and the source that is wanted here, if not any
  * @param question  who asks, and whether its requests to the group come through
  * @return the length of the text; a negative errno.
  */

@@ -85,6 +85,7 @@ int herald_doctor_tell(const struct herald_endpoint *endpoint, const struct hera
         return result;
     examination = hd_doctor_examination(doctor);
     examination->passive = true;
+    examination->facts.endpoint.source = endpoint->source; /* the asker's is one to be let in, not one that is wanted */
     run_passive(examination);
     if (!question->hears_group)
         look_at_firewall(examination);

@@ -71,6 +71,13 @@ healthy 'its firewall, mended' A $EP --peer beta
 nft_clear B
 stop peer_B
 
+# To join from any source an old version is enough: the asker's address is not one that was asked for.
+must on B sysctl -qw net.ipv4.conf.eth0.force_igmp_version=2
+respond B beta $EP
+healthy 'an old version there, and a group of any source' A $EP --peer 10.0.0.2
+stop peer_B
+must on B sysctl -qw net.ipv4.conf.eth0.force_igmp_version=0
+
 listen listener B $EP --rcvbuf 4K
 kill -STOP "${pid_of[listener]}"
 run flood A herald send $EP flood --count 100 --interval 1ms --wait 1ms
