@@ -96,17 +96,25 @@ static void report_other_port(struct hd_examination *examination, const struct h
     const struct herald_endpoint *endpoint = &examination->facts.endpoint;
     struct herald_finding *finding = hd_report(examination, check, HERALD_FINDING_FAULT,
                                                hd_interface_name(examination, stream->interface_index));
-    bool ipv6 = hd_is_ipv6(examination);
+    struct herald_endpoint right = *endpoint;
+    const char *quote = hd_is_ipv6(examination) ? "'" : "";
     char group[HERALD_ADDRESS_TEXT_BYTES];
     char source[HERALD_ADDRESS_TEXT_BYTES];
+    char text[HERALD_ENDPOINT_TEXT_BYTES];
+    char word[HD_WORD_BYTES];
 
+    right.group_count = 1;
+    right.port = stream->port;
+    if (herald_address_needs_zone(&endpoint->group))
+        memcpy(right.interface, examination->facts.interface.name, sizeof right.interface);
+    (void)herald_endpoint_format(&right, text, sizeof text);
     hd_group_text(examination, group);
     hd_say(finding->seen, "%s sends to %s port %u, and nobody to port %u", hd_address_text(&stream->source, source),
            group, stream->port, endpoint->port);
     hd_say(finding->meaning, "the group is right and the port is wrong: a listener to port %u hears nothing",
            endpoint->port);
-    hd_say(finding->remedy, "herald doctor %s%s%s:%u", ipv6 ? "'[" : "", group, ipv6 ? "]'" : "", stream->port);
-    finding->remedy_is_command = true;
+    hd_say(finding->remedy, "herald doctor %s%s%s", quote, text, quote);
+    finding->remedy_is_command = strcmp(hd_word(right.interface, word), right.interface) == 0;
 }
 
 static const char *silence(const struct hd_traffic *traffic)

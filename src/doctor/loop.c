@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TOKEN_BYTES = 24, WAIT_MS = 300, TRIES = 2 };
+enum { TOKEN_BYTES = 24, WAIT_MS = 300, TRIES = 2, PORT_TRIES = 64 };
 
 /* ---- the two sockets ------------------------------------------------------------------------- */
 
@@ -133,7 +133,7 @@ static int send_and_hear(const struct hd_examination *examination, int ear, int 
     return result < 0 ? result : 0;
 }
 
-/* One of the ports that the kernel hands out, in use by nobody. */
+/* One of the ports that the kernel hands out, in use by nobody; 0: none was found. */
 static uint16_t free_port(const struct hd_examination *examination)
 {
     enum herald_family family = examination->facts.endpoint.group.family;
@@ -141,23 +141,26 @@ static uint16_t free_port(const struct hd_examination *examination)
     unsigned last = 60999;
     char text[64];
     uint16_t random;
-    unsigned port;
 
     if (hd_host_read("/proc/sys/net/ipv4/ip_local_port_range", text, sizeof text) > 0 &&
         (sscanf(text, "%u %u", &first, &last) != 2 || first == 0 || first >= last || last > UINT16_MAX)) {
         first = 32768;
         last = 60999;
     }
-    do {
+    for (int i = 0; i < PORT_TRIES; i++) {
+        unsigned port;
+
         (void)!getrandom(&random, sizeof random, 0);
         port = first + random % (last - first + 1);
-    } while (port == examination->facts.endpoint.port || hd_sockets_on_port(family, (uint16_t)port) > 0);
-    return (uint16_t)port;
+        if (port != examination->facts.endpoint.port && hd_sockets_on_port(family, (uint16_t)port) == 0)
+            return (uint16_t)port;
+    }
+    return 0;
 }
 
 static int try_port(struct hd_examination *examination, struct hd_loop *loop)
 {
-    int ear = open_ear(examination, loop->port);
+    int ear = loop->port != 0 ? open_ear(examination, loop->port) : -EADDRINUSE;
     int mouth;
     int result;
 

@@ -107,6 +107,24 @@ healthy 'the right port, as it says' A "$(verdict_of remedy | cut -d' ' -f3)"
 run doctor A "${bare[@]}" herald doctor --json $EP
 is 'the wrong port, unprivileged: a warning' "$status $(verdict_of level) $(verdict_of check)" '0 warning port'
 silence
+talk B '[ff12::7%eth0]:10001'
+names 'the wrong port, link-local' port A '[ff12::7%eth0]:10000'
+obey 'the wrong port, link-local' A
+silence
+
+# All ports that the kernel hands out are in use: none can be tried, and the search for one ends.
+must on A sysctl -qw 'net.ipv4.ip_local_port_range=40000 40001'
+start ports A python3 -c 'import signal, socket
+held = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+for number, one in enumerate(held):
+    one.bind(("", 40000 + number))
+print("ready", flush=True)
+signal.pause()'
+wait_line ports.out ready
+examine A $EP
+is 'no port is free: what cannot be tried is left out' "$status $(findings skipped)" '0 firewall firewall_replies'
+stop ports
+must on A sysctl -qw 'net.ipv4.ip_local_port_range=32768 60999'
 
 cat >"$T/socket.py" <<'PYTHON'
 """Opens UDP sockets on port 10000 with the options that are named, says so, and waits."""
