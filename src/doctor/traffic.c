@@ -99,9 +99,11 @@ static struct hd_stream *find_stream(struct hd_traffic *traffic, const struct he
 static int take_heard(struct hd_traffic *traffic, herald_receiver *receiver, uint16_t port)
 {
     struct herald_run runs[HERALD_RUNS_MAX];
-    int count = herald_receiver_receive(receiver, runs, HERALD_RUNS_MAX);
+    int count = herald_receiver_process(receiver, herald_clock_ns()); /* interfaces may change meanwhile */
     int taken = 0;
 
+    if (count >= 0)
+        count = herald_receiver_receive(receiver, runs, HERALD_RUNS_MAX);
     for (int i = 0; i < count; i++) {
         struct hd_stream *stream = find_stream(traffic, &runs[i].source.address, port, runs[i].source.interface_index);
 

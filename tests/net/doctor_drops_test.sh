@@ -112,6 +112,14 @@ names 'the wrong port, link-local' port A '[ff12::7%eth0]:10000'
 obey 'the wrong port, link-local' A
 silence
 
+# Interfaces and addresses that change meanwhile: what tells of it is read, and not waited for in a circle.
+start changes A bash -c 'echo begun
+    while :; do ip address add 10.9.9.9/32 dev lo; ip address del 10.9.9.9/32 dev lo; sleep 0.05; done'
+wait_line changes.out begun
+run changing A "${bare[@]}" bash -c "TIMEFORMAT='cpu %U %S'; time herald doctor $EP"
+is 'addresses that change: no busy wait' "$(awk '$1 == "cpu" && $2 + $3 < 0.6 { print "idle" }' "$T/changing.err")" idle
+kill -KILL "${pid_of[changes]}"
+
 # All ports that the kernel hands out are in use: none can be tried, and the search for one ends.
 must on A sysctl -qw 'net.ipv4.ip_local_port_range=40000 40001'
 start ports A python3 -c 'import signal, socket
