@@ -165,6 +165,7 @@ int hd_check_peer_unicast(struct hd_examination *examination, const struct hd_ch
     const struct hd_peer_series *series = small(examination);
     const struct hd_peer_way *way;
     struct herald_finding *finding;
+    char median[48] = "";
     const char *name;
 
     if (series == NULL || report_unsent(examination, check, series, &series->to_host))
@@ -186,8 +187,10 @@ int hd_check_peer_unicast(struct hd_examination *examination, const struct hd_ch
         hd_say(finding->seen, "%u of %u requests by unicast to %s were answered", way->answered, way->sent, name);
         hd_say(finding->meaning, "the network loses packets even one at a time: look at cables, WiFi, load");
     } else {
-        hd_report_ok(examination, check, NULL, "%u of %u requests answered, median %" PRId64 " us", way->answered,
-                     way->sent, hd_peer_median(way->unicast_ns, way->by_unicast) / NS_PER_US);
+        if (way->by_unicast > 0) /* otherwise its answers came by multicast alone */
+            (void)snprintf(median, sizeof median, ", median %" PRId64 " us",
+                           hd_peer_median(way->unicast_ns, way->by_unicast) / NS_PER_US);
+        hd_report_ok(examination, check, NULL, "%u of %u requests answered%s", way->answered, way->sent, median);
     }
     return 0;
 }

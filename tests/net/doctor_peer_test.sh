@@ -102,6 +102,12 @@ names 'multicast back' peer_back A $EP --peer beta
 is 'all arrived, none came back' "$(trial steady multicast 0 arrived by_unicast by_multicast)" '4 4 0'
 between_gone A
 healthy 'multicast back, mended' A $EP --peer beta
+loss_set A 'ip saddr 10.0.0.2 ip daddr 10.0.0.1'
+names 'unicast back' peer_replies A $EP --peer beta
+ok 'answered by multicast alone: that has no median' json doctor.out \
+    '["4 of 5 requests answered"] == [e["seen"] for e in of("finding") if e["check"] == "peer_unicast"]'
+between_gone A
+healthy 'unicast back, mended' A $EP --peer beta
 loss_set B 'ip frag-off & 0x3fff != 0'
 warns 'fragments there' peer_sizes A $EP --peer beta
 is 'no large one' "$(trial steady multicast 2 size_bytes by_unicast)" '3000 0'
