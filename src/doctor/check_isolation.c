@@ -71,8 +71,11 @@ static void note(struct answerers *answerers, const struct herald_address *addre
         answerers->items[answerers->count++] = *address;
 }
 
-/* Takes what has come. The kernel has checked the checksum. */
-static void take_answers(int fd, const struct herald_address *own, struct answerers *answerers)
+/*
+ * Takes what has come. The kernel has checked the checksum. Answers to all hosts of a link come from link-local
+ * addresses of it; a raw socket sees those to other pings of this host as well.
+ */
+static void take_answers(int fd, const struct herald_interface *interface, struct answerers *answerers)
 {
     for (int reads = 0; reads < READS_MAX; reads++) {
         struct sockaddr_in6 from = { .sin6_family = AF_UNSPEC };
@@ -83,10 +86,11 @@ static void take_answers(int fd, const struct herald_address *own, struct answer
 
         if (size < 0)
             return;
-        if (size < 1 || packet[0] != ICMP6_ECHO_REPLY || from.sin6_family != AF_INET6)
+        if (size < 1 || packet[0] != ICMP6_ECHO_REPLY || from.sin6_family != AF_INET6 ||
+            from.sin6_scope_id != interface->index)
             continue;
         hd_address_from_in6(&from.sin6_addr, &address);
-        if (!herald_address_equal(&address, own))
+        if (!herald_address_equal(&address, &interface->ipv6_link_local))
             note(answerers, &address);
     }
 }
@@ -137,7 +141,7 @@ int hd_check_isolation(struct hd_examination *examination, const struct hd_check
     while (result == 0 && herald_clock_ns() < end_ns) {
         result = hd_wait(examination, fd, end_ns);
         if (result == 1) {
-            take_answers(fd, &interface->ipv6_link_local, &answerers);
+            take_answers(fd, interface, &answerers);
             result = 0;
         }
     }

@@ -119,4 +119,19 @@ setting rare ipv6/icmp/echo_ignore_multicast 1
 must on rare bridge link set dev C isolated on
 must on rare bridge link set dev D isolated on
 warns 'a network that keeps hosts apart' isolation C --census $EP
+# What answers another program's ping on another interface tells nothing of this one.
+switch_add beside
+host_add E beside
+nic_add C eth1 beside
+start other C python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("eth1"))
+while True:
+    s.sendto(bytes([128, 0, 0, 0, 0x12, 0x34, 0, 1]), ("ff02::1", 0))
+    if s.recv(64)[0] == 129:
+        print("answered", flush=True)
+    time.sleep(0.02)'
+wait_line other.out answered
+warns 'the same, with a ping elsewhere' isolation C $EP --census -i eth0
+kill -KILL "${pid_of[other]}"
 done_testing
