@@ -29,8 +29,8 @@ bool hd_bucket_take(struct hd_bucket *bucket, const struct hd_limit *limit, uint
 
 /* A source address, or one client at it. Each uses its part of this. */
 struct hd_asker {
-    uint64_t key; /* 0: free */
-    uint64_t used_ns;
+    uint64_t key;  /* 0: free */
+    uint64_t used; /* the count of lookups at the last one: times may be the same for many */
 
     /* An address. */
     struct hd_bucket answers;
@@ -51,15 +51,16 @@ struct hd_asker {
 
 struct hd_askers {
     uint64_t seed;
+    uint64_t lookups;
     struct hd_asker table[HD_ASKER_SETS][HD_ASKER_WAYS];
 };
 
-/* Finds an address. */
-struct hd_asker *hd_askers_address(struct hd_askers *askers, const struct herald_address *address, uint64_t now_ns);
+/* Finds an address. As with a client, what was found stays while up to three others are looked up. */
+struct hd_asker *hd_askers_address(struct hd_askers *askers, const struct herald_address *address);
 
 /* Finds a client. *ret_is_new: it was not there; it has a new session then. */
 struct hd_asker *hd_askers_client(struct hd_askers *askers, const struct herald_peer *peer,
-                                  struct hd_mpp_span client_id, uint64_t now_ns, bool *ret_is_new);
+                                  struct hd_mpp_span client_id, bool *ret_is_new);
 
 /* Notes that a request came. @return false: it has come before. */
 bool hd_asker_note(struct hd_asker *asker, uint32_t sequence);

@@ -48,7 +48,7 @@ static uint64_t weight(size_t size_bytes)
 static bool may_answer(struct herald_responder *responder, const struct herald_run *run, const struct hd_mpp *message,
                        size_t size_bytes, uint64_t now_ns)
 {
-    struct hd_asker *source = hd_askers_address(responder->askers, &run->source.address, now_ns);
+    struct hd_asker *source = hd_askers_address(responder->askers, &run->source.address);
     uint64_t count = weight(size_bytes);
 
     if (hd_bucket_take_many(&source->answers, &source_limit, count, now_ns) &&
@@ -72,7 +72,7 @@ static size_t largest_answer(struct herald_responder *responder, const struct he
     if (asked_bytes <= request_bytes)
         return request_bytes;
     if (!has_session) {
-        source = hd_askers_address(responder->askers, &run->source.address, now_ns);
+        source = hd_askers_address(responder->askers, &run->source.address);
         if (message->version >= 0 || !hd_bucket_take(&source->large_answers, &source_large_limit, now_ns) ||
             !hd_bucket_take(&responder->large, &all_large_limit, now_ns))
             return request_bytes;
@@ -196,7 +196,7 @@ void hd_responder_ask(struct herald_responder *responder, struct hd_responder_so
     if (hd_unicast_check(&run->source, NULL) < 0 || hd_mpp_decode(bytes, size_bytes, &message) < 0 ||
         (message.has_only && message.only != responder->id))
         return;
-    client = hd_askers_client(responder->askers, &run->source, message.client_id, now_ns, &is_new);
+    client = hd_askers_client(responder->askers, &run->source, message.client_id, &is_new);
     responder->stats.requests++;
     if (is_new)
         tell_peer(responder, HERALD_RESPONDER_ASKED, run, &message, now_ns);
@@ -381,7 +381,7 @@ void hd_responder_serve(struct herald_responder *responder, struct hd_responder_
         responder->stats.malformed++;
         return;
     }
-    client = hd_askers_client(responder->askers, &run->source, message.client_id, now_ns, &is_new);
+    client = hd_askers_client(responder->askers, &run->source, message.client_id, &is_new);
     responder->stats.requests++;
     if (is_new)
         tell_peer(responder, HERALD_RESPONDER_ASKED, run, &message, now_ns);

@@ -256,13 +256,13 @@ static void clients_have_sessions_of_their_own(void **state)
     bool is_new;
 
     (void)state;
-    client = hd_askers_client(askers, &peer, id, 1, &is_new);
+    client = hd_askers_client(askers, &peer, id, &is_new);
     assert_true(is_new);
     memcpy(session, client->session, sizeof(session));
-    client = hd_askers_client(askers, &other, id, 2, &is_new);
+    client = hd_askers_client(askers, &other, id, &is_new);
     assert_true(is_new);
     assert_memory_not_equal(client->session, session, sizeof(session));
-    client = hd_askers_client(askers, &peer, id, 3, &is_new);
+    client = hd_askers_client(askers, &peer, id, &is_new);
     assert_false(is_new);
     assert_memory_equal(client->session, session, sizeof(session));
     free(askers);
@@ -281,11 +281,30 @@ static void a_flood_of_addresses_takes_bounded_room(void **state)
         const struct herald_address forged = address_of(i + 10);
         uint64_t now_ns = 1000 * SECOND + i * 1000;
 
-        (void)hd_askers_address(askers, &forged, now_ns);
+        (void)hd_askers_address(askers, &forged);
         if (i % 100 == 0)
-            allowed += hd_bucket_take(&hd_askers_address(askers, &honest, now_ns)->answers, &limit, now_ns);
+            allowed += hd_bucket_take(&hd_askers_address(askers, &honest)->answers, &limit, now_ns);
     }
     assert_in_range(allowed, 100, 110); /* it is remembered: 100 ms are worth five more */
+    free(askers);
+}
+
+/* However many come at once: what was just found is not given away by looking for its address. */
+static void a_client_stays_while_its_address_is_looked_up(void **state)
+{
+    struct hd_askers *askers = new_askers();
+    const struct hd_mpp_span id = { (const uint8_t *)"id", 2 };
+
+    (void)state;
+    for (uint32_t i = 0; i < 20000; i++) {
+        const struct herald_peer peer = { .address = address_of(i + 10), .port = 7 };
+        bool is_new;
+        const struct hd_asker *client = hd_askers_client(askers, &peer, id, &is_new);
+        uint64_t key = client->key;
+
+        (void)hd_askers_address(askers, &peer.address);
+        assert_true(client->key == key);
+    }
     free(askers);
 }
 
@@ -488,6 +507,7 @@ int main(void)
         cmocka_unit_test(large_answers_take_more_of_a_limit),
         cmocka_unit_test(clients_have_sessions_of_their_own),
         cmocka_unit_test(a_flood_of_addresses_takes_bounded_room),
+        cmocka_unit_test(a_client_stays_while_its_address_is_looked_up),
         cmocka_unit_test(requests_that_came_before_are_known),
         cmocka_unit_test(a_long_wait_does_not_keep_a_short_one_out),
         cmocka_unit_test(a_clock_that_is_set_does_not_make_a_round_trip),
