@@ -193,6 +193,8 @@ void hd_responder_ask(struct herald_responder *responder, struct hd_responder_so
     struct hd_mpp message;
     bool is_new;
 
+    if (!by_multicast)
+        reply.asked = run->group;
     if (hd_unicast_check(&run->source, NULL) < 0 || hd_mpp_decode(bytes, size_bytes, &message) < 0 ||
         (message.has_only && message.only != responder->id))
         return;

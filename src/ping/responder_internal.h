@@ -41,7 +41,8 @@ struct hd_responder_group {
 struct hd_reply {
     struct hd_responder_socket *socket;
     struct herald_peer to;
-    struct herald_address from;  /* own address to answer from; NONE: the kernel's choice */
+    struct herald_address from;  /* own address to answer from; NONE: the kernel's choice, but for: */
+    struct herald_address asked; /* own address that was asked, to answer from by unicast; NONE */
     struct herald_address group; /* answer there, too, at the same port; NONE: do not */
     uint32_t interface_index;    /* of what goes to the group; 0: by route */
     uint8_t group_ttl;

@@ -91,10 +91,11 @@ static int send_packet(const struct hd_responder_socket *socket, const struct he
 /* Whoever is on the same LAN can be reached without a route too: by the interface that brought the question. */
 static int send_unicast(const struct hd_reply *reply, const uint8_t *bytes, size_t size_bytes)
 {
-    int r = send_packet(reply->socket, &reply->to, &reply->from, 0, -1, bytes, size_bytes);
+    const struct herald_address *from = reply->from.family != HERALD_FAMILY_NONE ? &reply->from : &reply->asked;
+    int r = send_packet(reply->socket, &reply->to, from, 0, -1, bytes, size_bytes);
 
     if ((r == -ENETUNREACH || r == -EHOSTUNREACH) && reply->to.interface_index != 0)
-        r = send_packet(reply->socket, &reply->to, &reply->from, reply->to.interface_index, -1, bytes, size_bytes);
+        r = send_packet(reply->socket, &reply->to, from, reply->to.interface_index, -1, bytes, size_bytes);
     return r;
 }
 

@@ -20,6 +20,9 @@ is 'fragments' "$(trial steady multicast 2 size_bytes sent arrived by_unicast by
 is 'a burst' "$(trial burst multicast 0 sent arrived lost_there)" '43 43 0'
 is 'a burst back' "$(trial answers multicast 0 sent by_unicast by_multicast)" '17 17 17'
 healthy 'a peer by its address' A $EP --peer 10.0.0.2
+must ip -n B address add 10.0.0.99/24 dev eth0
+healthy 'a peer by another address of it' A $EP --peer 10.0.0.99
+must ip -n B address delete 10.0.0.99/24 dev eth0
 run doctor A herald doctor $EP --peer beta
 like 'there is a table' doctor.out '^TEST +SIZE +THERE BY +SENT +ARRIVED'
 like 'of all sizes' doctor.out '^steady +3,000 B +multicast +4 +4'
