@@ -8,8 +8,8 @@
 #define MS UINT64_C(1000000)
 
 enum {
-    SPAN_DATAGRAMS_MIN = 4,    /* with fewer sent between two answers, the later one waits for the next */
-    BASE_DATAGRAMS = 512,      /* the base remembers so many, or eight spans if that is more */
+    SPAN_DATAGRAMS_MIN = 4, /* with fewer sent between two answers, the later one waits for the next */
+    BASE_DATAGRAMS = 512,   /* the base remembers so many, or eight spans if that is more */
     BASE_SPANS = 8,
     BASE_PERCENT_MIN = 30, /* a path that loses more by itself is not to be told from one that is run over */
     EXPECTED_MIN = 32,     /* of which less than a quarter comes: no chance explains that */
