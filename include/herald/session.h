@@ -45,6 +45,10 @@ extern "C" {
 /** Room for the reason of a failure at the other end, with its NUL. */
 #define HERALD_REASON_BYTES 160
 
+/** Segments of data in a block, and of parity that can be made of it, unless a delivery's config says otherwise. */
+#define HERALD_BLOCK_SEGMENTS  128
+#define HERALD_PARITY_SEGMENTS 64
+
 /* ---- sending --------------------------------------------------------------------------------- */
 
 /** One who is expected: the first member that is set counts. */
@@ -73,8 +77,8 @@ struct herald_delivery_config {
 
     uint8_t fec_id;           /**< 5, 2 or 129; 0: 5 */
     uint16_t segment_bytes;   /**< 0: what fits into the interface's MTU, at most 1400 */
-    uint16_t block_segments;  /**< k; 0: 64 */
-    uint16_t parity_segments; /**< n - k; 0: 32 */
+    uint16_t block_segments;  /**< k; 0: HERALD_BLOCK_SEGMENTS */
+    uint16_t parity_segments; /**< n - k; 0: HERALD_PARITY_SEGMENTS */
     uint8_t fec_percent;      /**< parity that is sent unasked, as a share of the data, up to 100 * (n - k) / k */
     bool unicast_feedback;    /**< receivers answer by unicast; always so if the endpoint is source-specific */
     bool silent_receivers;    /**< nobody answers: no roll call, no receipts; run() sends and is done */

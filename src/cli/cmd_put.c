@@ -68,9 +68,9 @@ static const struct option put_options[] = {
     { "segment", 0, "SIZE", OPTION_SIZE, AT(segment_bytes), 64, 65000, NULL, NULL, NULL,
       "advanced: data per datagram; otherwise what fits into the interface's MTU, at most 1400" },
     { "block", 0, "K", OPTION_NUMBER, AT(block_segments), 1, 254, NULL, NULL, NULL,
-      "advanced: segments of data that share parity; 64 unless given" },
+      "advanced: segments of data that share parity; 128, or what --parity and --fec leave room for, unless given" },
     { "parity", 0, "N", OPTION_NUMBER, AT(parity_segments), 1, 254, NULL, NULL, NULL,
-      "advanced: segments of parity that can be made of a block; 32, or what --fec needs, unless given. K + N is at "
+      "advanced: segments of parity that can be made of a block; 64, or what --fec needs, unless given. K + N is at "
       "most 255" },
     { NULL, 0, NULL, OPTION_FLAG, 0, 0, 0, NULL, NULL, NULL, NULL },
 };

@@ -13,7 +13,7 @@
 
 #define LAGGARD_DROP_NS UINT64_C(30000000000)
 
-enum { BLOCK_SEGMENTS_DEFAULT = 64, PARITY_SEGMENTS_DEFAULT = 32, RECEIVERS_DEFAULT = 1024, SEGMENTS_MAX = 255 };
+enum { RECEIVERS_DEFAULT = 1024, SEGMENTS_MAX = 255 };
 
 /* ---- options that are more than a number ----------------------------------------------------- */
 
@@ -64,6 +64,23 @@ static int set_laggard(const struct put_settings *settings, struct herald_delive
                             text[0] != '\0' ? text : "''");
 }
 
+/* --block, or the usual, or so many as leave room for --parity and --fec. */
+static unsigned choose_block(const struct put_settings *settings)
+{
+    unsigned percent = (unsigned)settings->fec_percent;
+    unsigned parity = (unsigned)settings->parity_segments;
+    unsigned most = SEGMENTS_MAX * 100 / (100 + percent);
+
+    if (settings->block_segments > 0)
+        return (unsigned)settings->block_segments;
+    if (parity > 0 && most * percent > parity * 100)
+        most = parity * 100 / percent;
+    if (most > SEGMENTS_MAX - parity)
+        most = SEGMENTS_MAX - parity;
+    most = most > 0 ? most : 1;
+    return most < HERALD_BLOCK_SEGMENTS ? most : HERALD_BLOCK_SEGMENTS;
+}
+
 /*
  * --fec, --block, --parity and --segment. What --fec needs is made room for, unless --parity says how much room there
  * is.
@@ -72,10 +89,10 @@ static int set_fec(const struct put_settings *settings, struct herald_delivery_c
                    struct herald_error *error)
 {
     static const uint8_t ids[] = { [PUT_FEC_5] = 5, [PUT_FEC_2] = 2, [PUT_FEC_129] = 129 };
-    unsigned block = settings->block_segments > 0 ? (unsigned)settings->block_segments : BLOCK_SEGMENTS_DEFAULT;
+    unsigned block = choose_block(settings);
     unsigned percent = (unsigned)settings->fec_percent;
     unsigned needed = (percent * block + 99) / 100;
-    unsigned parity = settings->parity_segments > 0 ? (unsigned)settings->parity_segments : PARITY_SEGMENTS_DEFAULT;
+    unsigned parity = settings->parity_segments > 0 ? (unsigned)settings->parity_segments : HERALD_PARITY_SEGMENTS;
 
     if (settings->parity_segments == 0 && block + parity > SEGMENTS_MAX)
         parity = SEGMENTS_MAX - block;

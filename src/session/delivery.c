@@ -12,9 +12,6 @@
 enum {
     SEGMENT_BYTES = 1400,
     HEADERS_BYTES = 48, /* the largest header of DATA that we send, with its extension */
-    /* With 64 and 32 a tenth more is sent at 5% loss and 16 receivers; far above 128 recovering takes its time. */
-    BLOCK_SEGMENTS = 128,
-    PARITY_SEGMENTS = 64,
     RECEIVERS_MAX = 1024,
     WINDOW_BYTES_MAX = 4 << 20,         /* what a receive buffer of 8 MiB takes */
     FEEDBACK_NIBBLES = 1 << 4 | 1 << 5, /* NACK and ACK: our own data must not come back to us */
@@ -173,8 +170,9 @@ static int fill_norm_config(herald_delivery *delivery, struct herald_error *erro
         return herald_error_set(error, -EMSGSIZE, "segments of %u bytes do not fit into packets on %s: %zu do",
                                 norm->segment_bytes, facts->interface.name, fitting_bytes);
     norm->fec_id = config->fec_id > 0 ? config->fec_id : norm->fec_id;
-    norm->block_segments = config->block_segments > 0 ? config->block_segments : BLOCK_SEGMENTS;
-    norm->parity_segments = config->parity_segments > 0 ? config->parity_segments : PARITY_SEGMENTS;
+    /* Shorter blocks need more parity for the worst of many receivers; far longer ones take long to recover. */
+    norm->block_segments = config->block_segments > 0 ? config->block_segments : HERALD_BLOCK_SEGMENTS;
+    norm->parity_segments = config->parity_segments > 0 ? config->parity_segments : HERALD_PARITY_SEGMENTS;
     norm->proactive_parity = (uint16_t)((norm->block_segments * config->fec_percent + 99) / 100);
     if (norm->proactive_parity > norm->parity_segments)
         return herald_error_set(error, -EINVAL, "%u%% of parity are more than blocks of %u segments with %u of parity",

@@ -117,9 +117,10 @@ ok 'and left out' test ! -e "$T/b/docs/fifo"
 rm "$T/src/tree/docs/fifo"
 
 get silent_b B $EP -d "$T/c" --silent
-run silent A herald put $EP "$T/src/tree" --silent-receivers --fec 50 --rate 20mbit
+run silent A herald put $EP "$T/src/tree" --silent-receivers --fec 50 --rate 20mbit -v
 is 'where nobody can answer, put just sends' $status 0
 like 'and says what' silent.err '^sent [0-9]+ objects, '
+like 'in blocks with room for its parity' silent.err 'blocks of 128 \+ 64 segments \(FEC 5\), 50% of parity'
 is 'without a table' "$(cat "$T/silent.out")" ''
 wait_line silent_b.out '^tree/docs/deep/data '
 stop silent_b
@@ -230,7 +231,7 @@ mistake 2 'a rate of datagrams' '--rate 100pps: must be auto' put $EP "$F" --rat
 mistake 2 'fair and max' 'exclude' put $EP "$F" --rate max --tfmcc
 mistake 2 'a strange laggard' 'drop:TIME' put $EP "$F" --laggard kill
 mistake 2 'a laggard without time' 'drop:TIME' put $EP "$F" --laggard drop:
-mistake 2 'more parity than there is' '--fec 80: 52 of 64.*room for 10' put $EP "$F" --fec 80 --parity 10
+mistake 2 'more parity than there is' '--fec 80: 52 of 64.*room for 10' put $EP "$F" --fec 80 --block 64 --parity 10
 mistake 2 'too large a block' '255 at most' put $EP "$F" --block 250 --parity 10
 mistake 2 'stdin and a file' 'alone' put $EP - "$F"
 mistake 2 'stdin again and again' 'once' put $EP - --repeat

@@ -47,7 +47,7 @@ start b B herald get $EP -d "$T/b" --once
 start c C herald get $EP -d "$T/c" --once
 wait_line b.err '^getting from '
 wait_line c.err '^getting from '
-run put A herald put $EP "$T/tree" --fec-id 129 --segment 1000 --rate 40mbit --expect 2
+run put A herald put $EP "$T/tree" --fec-id 129 --segment 1000 --block 64 --rate 40mbit --expect 2
 is 'files are put with FEC 129' $status 0
 finish b
 finish c
