@@ -113,10 +113,12 @@ enum herald_recipient_state {
     HERALD_RECIPIENT_HERE,      /**< it answered the roll call */
     HERALD_RECIPIENT_RECEIVING, /**< it told that it has part of it */
     HERALD_RECIPIENT_COMPLETE,  /**< it has everything, verified */
-    HERALD_RECIPIENT_CONFIRMED, /**< it confirmed all (a watermark's ACK), as receivers that are not herald do */
-    HERALD_RECIPIENT_FAILED,    /**< it told that it cannot have everything: see reason */
-    HERALD_RECIPIENT_BEHIND,    /**< left behind (laggard_drop_ns) */
-    HERALD_RECIPIENT_VANISHED,  /**< not heard of for give_up_ns, or some round-trips if that is longer */
+    /** It confirmed all without comparing digests: by a watermark's ACK, as receivers that are not herald do; or as it
+        has files of the same names, sizes and times already (HERALD_CLASH_SKIP). */
+    HERALD_RECIPIENT_CONFIRMED,
+    HERALD_RECIPIENT_FAILED,   /**< it told that it cannot have everything: see reason */
+    HERALD_RECIPIENT_BEHIND,   /**< left behind (laggard_drop_ns) */
+    HERALD_RECIPIENT_VANISHED, /**< not heard of for give_up_ns, or some round-trips if that is longer */
 };
 
 /** A receiver. */
@@ -270,7 +272,9 @@ enum herald_inbox_kind {
 enum herald_inbox_clash {
     HERALD_CLASH_OVERWRITE, /**< the new file takes its place, once it is complete */
     HERALD_CLASH_RENAME,    /**< the new one is called "name.1", "name.2", ... */
-    HERALD_CLASH_SKIP,      /**< it is not received; the sender is told that it is there already */
+    /** It is not received. If it is a file of the same size and time the sender is told that it is there, though it was
+        not compared; otherwise, that this object has failed, and why. */
+    HERALD_CLASH_SKIP,
 };
 
 /** Zero everything first: zero is the default of every field but the endpoint. Strings are copied. */
@@ -297,7 +301,7 @@ struct herald_inbox_config {
     bool no_sync;   /**< do not wait until the disk has it before it counts as received */
     const struct herald_address *accept; /**< senders that are listened to; none: all */
     size_t accept_count;
-    uint64_t count;              /**< finish after so many objects; 0: never */
+    uint64_t count;              /**< finish after so many objects, those that were skipped included; 0: never */
     bool once;                   /**< finish when a sender's whole delivery is here, or has failed */
     size_t receive_buffer_bytes; /**< per socket; 0: 8 MiB asked */
 };

@@ -22,7 +22,8 @@ static const struct option get_options[] = {
     { "output", 'o', "FILE", OPTION_TEXT, AT(output_path), 0, 0, NULL, NULL, "file",
       "what comes becomes this file, whatever its name; - is standard output, as it comes, and so is a fifo or "
       "device. Ends after one object unless --count or --once is given" },
-    { "count", 0, "N", OPTION_NUMBER, AT(count), 1, INT64_MAX, NULL, NULL, NULL, "end after N objects" },
+    { "count", 0, "N", OPTION_NUMBER, AT(count), 1, INT64_MAX, NULL, NULL, NULL,
+      "end after N objects, skipped ones included" },
     { "once", 0, NULL, OPTION_FLAG, AT(once), 0, 0, NULL, NULL, NULL,
       "end when all that one herald put sends is here, or has failed" },
     { "for", 0, "DURATION", OPTION_DURATION, AT(for_ns), 1000000, INT64_MAX, NULL, NULL, NULL,
@@ -39,7 +40,9 @@ static const struct option get_options[] = {
       "a file that comes takes the place of one of that name, once it is complete: this is the default" },
     { "rename", 0, NULL, OPTION_FLAG, AT(rename), 0, 0, NULL, NULL, NULL,
       "a file whose name is taken is called NAME.1, NAME.2 and so on" },
-    { "skip", 0, NULL, OPTION_FLAG, AT(skip), 0, 0, NULL, NULL, NULL, "a file whose name is taken is not received" },
+    { "skip", 0, NULL, OPTION_FLAG, AT(skip), 0, 0, NULL, NULL, NULL,
+      "a file whose name is taken is not received. The sender is told so: as a failure, unless size and time are the "
+      "same" },
     { "any-links", 0, NULL, OPTION_FLAG, AT(any_links), 0, 0, NULL, NULL, NULL,
       "take symbolic links that lead out of the directory, too; otherwise they are refused" },
     { "no-sync", 0, NULL, OPTION_FLAG, AT(no_sync), 0, 0, NULL, NULL, NULL,

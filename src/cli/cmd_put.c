@@ -186,7 +186,8 @@ const struct command command_put = {
         "\n"
         "The last lines are a table of the receipts on standard output: \"verified\" is a receiver that compared "
         "digests, \"confirmed\" one that confirmed all of it as NORM (RFC 5740) does, without a digest, and from where "
-        "it joined. Receivers of any kind that speak NORM are served.\n"
+        "it joined, or that had files of the same names, sizes and times already (get --skip). Receivers of any kind "
+        "that speak NORM are served.\n"
         "\n"
         "The status is 0 only if everyone who was expected or answered has everything; 1 if somebody lacks something, "
         "or something could not be read; 4 if nobody answered.",

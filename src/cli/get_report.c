@@ -573,8 +573,10 @@ int get_conclude(struct get *get, int result, struct herald_error *error)
     uint64_t under_way = count_under_way(get);
     struct herald_inbox_stats stats;
     struct summary record;
+    uint64_t objects;
 
     herald_inbox_get_statistics(get->inbox, &stats);
+    objects = stats.objects + stats.skipped_objects;
     if (get->runner != NULL)
         get->not_run += runner_unfinished(get->runner);
     record = (struct summary){
@@ -596,12 +598,12 @@ int get_conclude(struct get *get, int result, struct herald_error *error)
         options_report(&get->output, error, STATUS_FAILED);
         return STATUS_FAILED;
     }
-    if (get->time_up && stats.objects == 0 && stats.failed_objects == 0 && stats.skipped_objects == 0 && under_way == 0)
+    if (get->time_up && objects == 0 && stats.failed_objects == 0 && under_way == 0)
         return fail_silence(get);
     if (stats.failed_objects > 0 || get->programs_failed > 0 || (get->not_run > 0 && !get->interrupted))
         return STATUS_NOT_EVERYONE;
     /* --for came before --count or --once had what they want. */
-    if (get->time_up && (under_way > 0 || get->settings->once || stats.objects < (uint64_t)get->settings->count))
+    if (get->time_up && (under_way > 0 || get->settings->once || objects < (uint64_t)get->settings->count))
         return STATUS_NOT_EVERYONE;
     return STATUS_DONE;
 }

@@ -330,7 +330,8 @@ static void on_status(herald_delivery *delivery, struct hd_recipient *recipient,
         return;
     send_missing(delivery, recipient, answer);
     if (answer->state == HD_STATE_COMPLETE && (uint64_t)answer->complete_count + delivery->void_count >= entries)
-        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_COMPLETE);
+        hd_people_set_state(delivery, recipient,
+                            answer->unverified_count > 0 ? HERALD_RECIPIENT_CONFIRMED : HERALD_RECIPIENT_COMPLETE);
     else if (answer->state == HD_STATE_ENDED)
         hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_FAILED);
     else

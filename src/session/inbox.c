@@ -475,7 +475,8 @@ static void read_streams(herald_inbox *inbox)
 
 void hd_inbox_check_count(herald_inbox *inbox)
 {
-    if (inbox->config.count == 0 || inbox->is_finishing || inbox->stats.objects < inbox->config.count)
+    if (inbox->config.count == 0 || inbox->is_finishing ||
+        inbox->stats.objects + inbox->stats.skipped_objects < inbox->config.count)
         return;
     inbox->is_finishing = true;
     inbox->finishing_ns = inbox->now_ns;

@@ -105,8 +105,10 @@ struct hd_origin {
     uint64_t *done, *failed, *arriving; /* bitmaps */
     uint32_t bits;                      /* that they have room for */
     uint32_t done_count, failed_count, withdrawn_count;
-    uint32_t lost_count;    /* objects that its end left unfinished */
-    uint32_t damaged_count; /* objects whose digest was wrong */
+    uint32_t skipped_count;    /* of the failed: something else of that name was here already */
+    uint32_t unverified_count; /* of the done: they were here already, as far as size and time tell */
+    uint32_t lost_count;       /* objects that its end left unfinished */
+    uint32_t damaged_count;    /* objects whose digest was wrong */
     uint64_t done_bytes, repaired_segments;
     char reason[HERALD_REASON_BYTES];
     bool has_begun; /* something of the delivery has come */
@@ -164,7 +166,7 @@ struct herald_inbox {
 void hd_inbox_tell(herald_inbox *inbox, const struct herald_inbox_event *event, struct hd_store *store);
 void hd_inbox_tell_object(herald_inbox *inbox, enum herald_inbox_event_kind kind, struct hd_arrival *arrival,
                           const char *path, const struct herald_error *error);
-/* `count` may be reached now. */
+/* `count` may be reached now: by what is done, or skipped. */
 void hd_inbox_check_count(herald_inbox *inbox);
 void hd_inbox_watch_reader(herald_inbox *inbox, bool wanted);
 /* Notes of which senders something was heard lately. */
@@ -189,7 +191,7 @@ bool hd_arrival_has_turn(const herald_inbox *inbox, const struct hd_arrival *arr
 void hd_arrival_introduce(herald_inbox *inbox, struct hd_arrival *arrival);
 /* Gives it a name of ours if it has none. @return 0; -ENOMEM with *error. */
 int hd_arrival_name_unnamed(herald_inbox *inbox, struct hd_arrival *arrival, struct herald_error *error);
-/* Already here, and so not received: told to the application and to the sender. */
+/* Something of that name is here, and so it is not received: told to the application and to the sender. */
 void hd_arrival_skip(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error);
 /* The entry of a delivery that is on its way; NULL: it is not. */
 struct hd_arrival *hd_arrival_find_entry(herald_inbox *inbox, uint32_t sender_id, uint64_t delivery_id, uint32_t index);
@@ -250,6 +252,9 @@ bool hd_origin_has_done(const struct hd_origin *origin, uint32_t index);
 bool hd_origin_has_failed(const struct hd_origin *origin, uint32_t index);
 void hd_origin_set_done(struct hd_origin *origin, uint32_t index, uint64_t size_bytes, bool is_withdrawn);
 void hd_origin_set_failed(struct hd_origin *origin, uint32_t index, const char *name, const struct herald_error *error);
+/* It is not received, as something of that name is here; is_like: its size and time are those of the sender's. */
+void hd_origin_set_skipped(struct hd_origin *origin, uint32_t index, const char *name, uint64_t size_bytes,
+                           bool is_like);
 /* An entry is on its way, or not any more: what is not and not here is missing. */
 void hd_origin_set_arriving(struct hd_origin *origin, uint32_t index, bool is_arriving);
 /* Keeps a digest until its object is complete, or takes one that came before. @return whether there was one. */

@@ -219,12 +219,18 @@ void hd_arrival_skip(herald_inbox *inbox, struct hd_arrival *arrival, const stru
 {
     struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
 
-    if (origin != NULL && is_one_of_its_entries(arrival, origin))
-        hd_origin_set_done(origin, arrival->facts.index, arrival->size_bytes, false);
+    if (origin != NULL && is_one_of_its_entries(arrival, origin)) {
+        const struct hd_arrival_facts *facts = &arrival->facts;
+        bool is_like = facts->type == HD_ENTRY_FILE && facts->has_meta &&
+                       hd_place_has_like(inbox->place, arrival->name, arrival->size_bytes, facts->mtime_ns);
+
+        hd_origin_set_skipped(origin, facts->index, arrival->name, arrival->size_bytes, is_like);
+    }
     inbox->stats.skipped_objects++;
     hd_inbox_tell_object(inbox, HERALD_INBOX_SKIPPED, arrival, NULL, error);
     if (origin != NULL)
         hd_origin_check_ended(inbox, origin);
+    hd_inbox_check_count(inbox);
 }
 
 /* ---- what it is ------------------------------------------------------------------------------ */

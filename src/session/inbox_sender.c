@@ -167,6 +167,8 @@ void hd_origin_set_done(struct hd_origin *origin, uint32_t index, uint64_t size_
     if (hd_origin_has_failed(origin, index)) {
         origin->failed[index / 64] &= ~ONE_BIT(index);
         origin->failed_count--;
+        if (origin->skipped_count > origin->failed_count)
+            origin->skipped_count = origin->failed_count;
     }
     origin->done[index / 64] |= ONE_BIT(index);
     if (is_withdrawn)
@@ -184,6 +186,22 @@ void hd_origin_set_failed(struct hd_origin *origin, uint32_t index, const char *
     origin->failed_count++;
     if (origin->reason[0] == '\0')
         snprintf(origin->reason, sizeof(origin->reason), "%.64s: %.90s", name, error->cause);
+}
+
+void hd_origin_set_skipped(struct hd_origin *origin, uint32_t index, const char *name, uint64_t size_bytes,
+                           bool is_like)
+{
+    uint32_t done_count = origin->done_count, failed_count = origin->failed_count;
+    struct herald_error error;
+
+    if (is_like) {
+        hd_origin_set_done(origin, index, size_bytes, false);
+        origin->unverified_count += origin->done_count - done_count;
+    } else {
+        herald_error_set(&error, -EEXIST, "something else of that name is here already, and is to stay");
+        hd_origin_set_failed(origin, index, name, &error);
+        origin->skipped_count += origin->failed_count - failed_count;
+    }
 }
 
 void hd_origin_set_arriving(struct hd_origin *origin, uint32_t index, bool is_arriving)
@@ -277,6 +295,7 @@ static enum hd_answer_state state_of(const herald_inbox *inbox, const struct hd_
 static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with_missing, struct hd_answer *ret_answer)
 {
     static const char takes_no_more[] = "it takes no more: it has all that it was to receive";
+    static const char was_here[] = "what was here already, of the same size and time, was not received again";
     struct hd_answer *answer = ret_answer;
 
     *answer = (struct hd_answer){
@@ -286,6 +305,7 @@ static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with
         .state = state_of(inbox, origin),
         .complete_count = origin->done_count,
         .failed_count = origin->failed_count,
+        .unverified_count = origin->unverified_count,
         .received_bytes = origin->done_bytes,
         .repaired_segments = origin->repaired_segments,
         .reason = { origin->reason, strlen(origin->reason) },
@@ -300,6 +320,8 @@ static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with
     }
     if (answer->state == HD_STATE_ENDED && answer->reason.size_bytes == 0)
         answer->reason = (struct hd_text){ takes_no_more, sizeof(takes_no_more) - 1 };
+    if (answer->state == HD_STATE_COMPLETE && answer->unverified_count > 0)
+        answer->reason = (struct hd_text){ was_here, sizeof(was_here) - 1 };
     if (with_missing)
         list_missing(origin, answer);
 }
@@ -419,12 +441,12 @@ static void tell_ended(herald_inbox *inbox, struct hd_origin *origin, enum heral
         .kind = kind,
         .object = { .sender_id = origin->node_id, .sender = origin->peer },
         .objects = origin->done_count,
-        .failed_objects = origin->failed_count,
+        .failed_objects = origin->failed_count - origin->skipped_count,
         .bytes = origin->done_bytes,
     };
 
     if (origin->entries > origin->done_count + origin->failed_count + origin->withdrawn_count)
-        event.failed_objects = origin->entries - origin->done_count - origin->withdrawn_count;
+        event.failed_objects = origin->entries - origin->done_count - origin->withdrawn_count - origin->skipped_count;
     memcpy(event.object.sender_host, origin->host, sizeof(origin->host));
     if (origin->dismissal[0] != '\0' && kind == HERALD_INBOX_DELIVERY)
         herald_error_set(&event.error, -ECANCELED, "the sender goes on without this host: %s", origin->dismissal);
@@ -447,10 +469,10 @@ static bool is_finishing_something(const herald_inbox *inbox, const struct hd_or
 /* One that said good-bye before it asked anything has not told how much it was: then what has come counts. */
 static bool lacks_something(const struct hd_origin *origin)
 {
-    uint32_t here = origin->done_count + origin->withdrawn_count;
+    uint32_t here = origin->done_count + origin->withdrawn_count + origin->skipped_count;
 
     return origin->entries > 0 ? here < origin->entries
-                               : here == 0 || origin->failed_count > 0 || origin->lost_count > 0;
+                               : here == 0 || origin->failed_count > origin->skipped_count || origin->lost_count > 0;
 }
 
 void hd_origin_check_ended(herald_inbox *inbox, struct hd_origin *origin)

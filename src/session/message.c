@@ -38,7 +38,8 @@ enum {
     FIELD_FAILED = 16,
     FIELD_RECEIVED = 17,
     FIELD_REPAIRED = 18,
-    FIELD_MISSING = 19, /* all numbers are below 32: see decode_fields() */
+    FIELD_MISSING = 19,
+    FIELD_UNVERIFIED = 20, /* all numbers are below 32: see decode_fields() */
 };
 
 /* ---- texts ---- */
@@ -491,6 +492,7 @@ int hd_answer_encode(const struct hd_answer *answer, uint8_t *ret_bytes, size_t 
     put_u32(&writer, FIELD_FAILED, answer->failed_count);
     put_u64(&writer, FIELD_RECEIVED, answer->received_bytes);
     put_u64(&writer, FIELD_REPAIRED, answer->repaired_segments);
+    put_u32(&writer, FIELD_UNVERIFIED, answer->unverified_count);
     put_text(&writer, FIELD_REASON, cut(answer->reason, REASON_BYTES_MAX));
     put_missing(&writer, answer);
     return finish_message(&writer);
@@ -543,6 +545,8 @@ static int take_answer_field(void *message, uint8_t field, struct hd_cursor *val
         return take_u64(value, &answer->received_bytes);
     case FIELD_REPAIRED:
         return take_u64(value, &answer->repaired_segments);
+    case FIELD_UNVERIFIED:
+        return take_u32(value, &answer->unverified_count);
     case FIELD_REASON:
         return take_text(value, REASON_BYTES_MAX, &answer->reason);
     case FIELD_MISSING:

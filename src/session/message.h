@@ -93,7 +93,7 @@ enum hd_answer_kind {
 
 enum hd_answer_state {
     HD_STATE_RECEIVING = 0, /* not everything yet */
-    HD_STATE_COMPLETE = 1,  /* all entries are here, verified and in their place */
+    HD_STATE_COMPLETE = 1,  /* all entries are in their place, and verified, but for unverified_count of them */
     HD_STATE_ENDED = 2,     /* all are here or have failed for good: failed_count, reason */
 };
 
@@ -108,7 +108,8 @@ struct hd_answer {
     enum hd_answer_state state;
     uint32_t complete_count; /* entries */
     uint32_t failed_count;
-    uint64_t received_bytes; /* of this delivery, in place or on the way */
+    uint32_t unverified_count; /* of the complete: they were here already, by size and time, and not received */
+    uint64_t received_bytes;   /* of this delivery, in place or on the way */
     uint64_t repaired_segments;
     struct hd_text reason; /* the first failure: "name: disk full"; at most HERALD_REASON_BYTES - 1 are sent */
     /* Entries that it knows to be missing; of those behind the last that it has heard of, too, if it was told how many

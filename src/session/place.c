@@ -110,11 +110,24 @@ struct hd_place *hd_place_free(struct hd_place *place)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
+/* @return whether something has that name, a sound one; then *ret_status is filled. */
+static bool look_at(const struct hd_place *place, const char *name, struct stat *ret_status)
+{
+    const char *slash = strrchr(name, '/');
+    int fd = hd_place_open_below(place, name, slash != NULL ? (size_t)(slash - name) : 0, false);
+    bool is_here;
+
+    if (fd < 0) /* what is wrong with it will show; it is not here, anyway */
+        return false;
+    is_here = fstatat(fd, slash != NULL ? slash + 1 : name, ret_status, AT_SYMLINK_NOFOLLOW) == 0;
+    (void)close(fd);
+    return is_here;
+}
+
 int hd_place_check_clash(const struct hd_place *place, const char *name, struct herald_error *error)
 {
-    const char *slash;
     struct stat status;
-    int fd, r;
+    int r;
 
     if (place->clash != HERALD_CLASH_SKIP)
         return 0;
@@ -122,13 +135,21 @@ int hd_place_check_clash(const struct hd_place *place, const char *name, struct 
         name = place->only_name;
     else if ((r = hd_place_check_name(name, error)) < 0)
         return r;
-    slash = strrchr(name, '/');
-    fd = hd_place_open_below(place, name, slash != NULL ? (size_t)(slash - name) : 0, false);
-    if (fd < 0) /* what is wrong with it will show; it is not here, anyway */
-        return 0;
-    r = fstatat(fd, slash != NULL ? slash + 1 : name, &status, AT_SYMLINK_NOFOLLOW);
-    (void)close(fd);
-    return r < 0 ? 0 : herald_error_set(error, -EEXIST, "%s is here already", name);
+    return look_at(place, name, &status) ? herald_error_set(error, -EEXIST, "%s is here already", name) : 0;
+}
+
+bool hd_place_has_like(const struct hd_place *place, const char *name, uint64_t size_bytes, int64_t mtime_ns)
+{
+    const struct timespec mtime = hd_timespec(mtime_ns);
+    struct herald_error error;
+    struct stat status;
+
+    if (place->only_name != NULL)
+        name = place->only_name;
+    else if (hd_place_check_name(name, &error) < 0)
+        return false;
+    return look_at(place, name, &status) && S_ISREG(status.st_mode) && (uint64_t)status.st_size == size_bytes &&
+           status.st_mtim.tv_sec == mtime.tv_sec && status.st_mtim.tv_nsec == mtime.tv_nsec;
 }
 
 /* Only for what is not a file. */

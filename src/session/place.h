@@ -44,6 +44,9 @@ HERALD_CHECKED int hd_place_check_name(const char *name, struct herald_error *er
  */
 HERALD_CHECKED int hd_place_check_clash(const struct hd_place *place, const char *name, struct herald_error *error);
 
+/* Whether what has that name is a file of that size, last changed then: the same, as far as can be seen. */
+bool hd_place_has_like(const struct hd_place *place, const char *name, uint64_t size_bytes, int64_t mtime_ns);
+
 /* A directory, or a link, made at once. A directory that exists is fine. Its mode and time are set by
    hd_place_finish_directories(): until then files must get in. */
 HERALD_CHECKED int hd_place_make_directory(struct hd_place *place, const char *name, uint16_t mode, int64_t mtime_ns,

@@ -103,9 +103,20 @@ same 'the new one has another name' "$T/src/file.bin" "$T/b/file.bin.1"
 
 get skip_b B $EP -d "$T/b" --once --skip
 run skip A herald put $EP "$T/src/file.bin"
+is 'with --skip, and the same file there: the sender is content' $status 0
 finish skip_b
 is 'with --skip' $status 0
 like 'it is skipped, and said' skip_b.err '^skipped: file\.bin is here already, from .*\(10\.0\.0\.1\)'
+like 'to the sender as well: not as verified, though it looks the same' skip.out '^B .* confirmed +.*was here already'
+
+echo 'another one' >"$T/b/file.bin"
+get skip_b B $EP -d "$T/b" --once --skip
+run skip A herald put $EP "$T/src/file.bin"
+is 'with --skip, and another file there: the sender fails' $status 1
+like 'and knows why' skip.out '^B .* failed +file\.bin: something else of that name is here already'
+finish skip_b
+is 'the receiver does not, it was to be so' $status 0
+is 'it stays' "$(cat "$T/b/file.bin")" 'another one'
 
 mkfifo "$T/src/tree/docs/fifo"
 get fifo_b B $EP -d "$T/b" --once

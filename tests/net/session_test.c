@@ -396,6 +396,7 @@ static void what_is_here_already_is_skipped(void **state)
 {
     struct herald_delivery_config send = delivery_config();
     struct herald_inbox_config receive = inbox_config(HERALD_INBOX_DIRECTORY);
+    struct herald_recipient recipient;
     struct party anna, bob;
     struct party *parties[] = { &anna, &bob };
     char directory[32], path[64];
@@ -412,11 +413,51 @@ static void what_is_here_already_is_skipped(void **state)
     add_bytes(&anna, "x", "new", 3);
     add_bytes(&anna, "y", "new", 3);
     drive(parties, 2, NULL, NULL);
-    assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 0);
+    assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 1); /* bob has another x */
+    recipient = recipient_of(&anna, 0);
+    assert_int_equal(recipient.state, HERALD_RECIPIENT_FAILED);
+    assert_string_equal(recipient.reason, "x: something else of that name is here already, and is to stay");
+    assert_int_equal(recipient.objects, 1);
+    assert_int_equal(recipient.failed_objects, 1);
     assert_int_equal(bob.told[HERALD_INBOX_SKIPPED], 1);
     assert_int_equal(bob.told[HERALD_INBOX_DONE], 1);
     assert_int_equal(bob.told[HERALD_INBOX_FAILED], 0);
+    assert_int_equal(bob.failed_objects, 0); /* he has all that he wants */
+    assert_int_equal(herald_inbox_run(bob.inbox, NULL, NULL, &bob.error), 0);
     assert_true(is_file(directory, "y"));
+    close_party(&anna);
+    close_party(&bob);
+    remove_directory(directory);
+}
+
+/* As far as can be seen without reading it: that is not as sure as a receipt, and counts towards `count`. */
+static void what_looks_the_same_is_not_called_verified(void **state)
+{
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_DIRECTORY);
+    struct party anna, bob;
+    struct party *parties[] = { &anna, &bob };
+    char directory[32], command[160], path[64];
+
+    (void)state;
+    make_directory(directory);
+    snprintf(command, sizeof(command), "cd %s && mkdir a b && echo 1 >a/x && echo 2 >b/x && touch -r a/x b/x",
+             directory);
+    run_command(command);
+    snprintf(path, sizeof(path), "%s/b", directory);
+    receive.directory = path;
+    receive.clash = HERALD_CLASH_SKIP;
+    receive.count = 1;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    snprintf(path, sizeof(path), "%s/a/x", directory);
+    assert_int_equal(herald_delivery_add_path(anna.delivery, path, NULL, 0, &anna.error), 0);
+    drive(parties, 2, NULL, NULL);
+    assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 0);
+    assert_int_equal(recipient_of(&anna, 0).state, HERALD_RECIPIENT_CONFIRMED);
+    assert_string_not_equal(recipient_of(&anna, 0).reason, "");
+    assert_int_equal(bob.told[HERALD_INBOX_SKIPPED], 1);
+    assert_int_equal(bob.told[HERALD_INBOX_DONE], 0);
     close_party(&anna);
     close_party(&bob);
     remove_directory(directory);
@@ -644,6 +685,7 @@ int main(void)
         cmocka_unit_test(who_joins_late_is_served),
         cmocka_unit_test(an_inbox_finishes_after_so_many_objects),
         cmocka_unit_test(what_is_here_already_is_skipped),
+        cmocka_unit_test(what_looks_the_same_is_not_called_verified),
         cmocka_unit_test(only_accepted_senders_are_listened_to),
         cmocka_unit_test(what_cannot_be_read_is_told_to_both_ends),
         cmocka_unit_test(what_is_too_large_fails_at_both_ends),
