@@ -175,7 +175,7 @@ int hd_place_make_directory(struct hd_place *place, const char *name, uint16_t m
         return r;
     if ((parent = hd_place_open_parent(place, name, true, false, &last, error)) < 0)
         return parent;
-    is_new = mkdirat(parent, last, 0777) == 0;
+    is_new = mkdirat(parent, last, (mode & 0777) | 0700) == 0;
     r = is_new ? 0 : -errno;
     (void)close(parent);
     if (r < 0 && r != -EEXIST)

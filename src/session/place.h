@@ -48,7 +48,7 @@ HERALD_CHECKED int hd_place_check_clash(const struct hd_place *place, const char
 bool hd_place_has_like(const struct hd_place *place, const char *name, uint64_t size_bytes, int64_t mtime_ns);
 
 /* A directory, or a link, made at once. A directory that exists is fine. Its mode and time are set by
-   hd_place_finish_directories(): until then files must get in. */
+   hd_place_finish_directories(): until then files must get in, but nobody whom the mode keeps out. */
 HERALD_CHECKED int hd_place_make_directory(struct hd_place *place, const char *name, uint16_t mode, int64_t mtime_ns,
                                            struct herald_error *error);
 HERALD_CHECKED int hd_place_make_link(struct hd_place *place, const char *name, const char *target, int64_t mtime_ns,

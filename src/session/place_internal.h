@@ -80,7 +80,8 @@ HERALD_CHECKED int hd_place_open_below(const struct hd_place *place, const char 
 HERALD_CHECKED int hd_place_open_parent(struct hd_place *place, const char *name, bool make, bool no_links,
                                         const char **ret_last, struct herald_error *error);
 
-/* Notes a directory that was made, or, if `only_known`, the mode and time of one that was noted before. */
+/* Notes a directory that was made, or, if `only_known`, the mode and time of one that was noted before; who must not
+   look into it then is kept out at once. */
 void hd_place_note_made(struct hd_place *place, const struct hd_made *made, bool only_known);
 
 /* Sets what was noted, and forgets it. */

@@ -343,6 +343,29 @@ static bool make_room(struct hd_place *place)
     return true;
 }
 
+/* Opens one that was made. @return the descriptor; -1: it is something else now, or cannot be read */
+static int open_made(const struct hd_place *place, const char *name)
+{
+    int path_fd = hd_place_open_below(place, name, strlen(name), true);
+    int fd = path_fd >= 0 ? openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (path_fd >= 0)
+        (void)close(path_fd);
+    return fd;
+}
+
+/* Takes from others what they will not be allowed in the end. */
+static void narrow(const struct hd_place *place, const struct hd_made *made)
+{
+    int fd = open_made(place, made->name);
+    struct stat status;
+
+    if (fd >= 0 && fstat(fd, &status) == 0 && (status.st_mode & 077 & ~made->mode) != 0)
+        (void)fchmod(fd, status.st_mode & 07777 & ~(077U & ~(unsigned)made->mode));
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 /* Takes the name. One that cannot be noted keeps the mode and time that it has. */
 void hd_place_note_made(struct hd_place *place, const struct hd_made *made, bool only_known)
 {
@@ -357,6 +380,7 @@ void hd_place_note_made(struct hd_place *place, const struct hd_made *made, bool
             place->made[at].has_meta = true;
             place->made[at].mode = made->mode;
             place->made[at].mtime_ns = made->mtime_ns;
+            narrow(place, made);
         }
         free(made->name);
     } else if (only_known || !make_room(place)) {
@@ -371,8 +395,7 @@ void hd_place_note_made(struct hd_place *place, const struct hd_made *made, bool
 
 static void settle(const struct hd_place *place, const struct hd_made *made)
 {
-    int path_fd = hd_place_open_below(place, made->name, strlen(made->name), true);
-    int fd = path_fd >= 0 ? openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd = open_made(place, made->name);
     struct stat status;
 
     if (fd >= 0) {
@@ -384,8 +407,6 @@ static void settle(const struct hd_place *place, const struct hd_made *made)
         (void)futimens(fd, times);
         (void)close(fd);
     }
-    if (path_fd >= 0)
-        (void)close(path_fd);
 }
 
 /* What is in a directory stands behind it in the list, so the end is the deepest. */

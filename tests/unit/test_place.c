@@ -511,6 +511,27 @@ static void directories_get_mode_and_time_when_all_is_in_them(void **state)
     assert_int_equal(chmod(kit_path(kit, "inside/a"), 0755), 0);
 }
 
+/* What a directory hides is not shown while it is received, nor if it breaks off. */
+static void directories_never_let_in_more_than_in_the_end(void **state)
+{
+    struct kit *kit = *state;
+    mode_t before = umask(022);
+    struct stat status;
+
+    open_inside(kit, HERALD_CLASH_OVERWRITE, false, false);
+    assert_int_equal(hd_place_make_directory(kit->place, "first", 0700, 0, &kit->error), 0);
+    assert_int_equal(stat(kit_path(kit, "inside/first"), &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0700);
+    kit_receive(kit, "late/object");
+    assert_int_equal(stat(kit_path(kit, "inside/late"), &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0755);
+    assert_int_equal(hd_place_make_directory(kit->place, "late", 0550, 0, &kit->error), 0);
+    assert_int_equal(stat(kit_path(kit, "inside/late"), &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0750);
+    kit_receive(kit, "late/another");
+    (void)umask(before);
+}
+
 /* ---- the thread ------------------------------------------------------------------------------ */
 
 static void many_files_are_finished_each_with_its_cookie(void **state)
@@ -719,6 +740,7 @@ int main(void)
         TEST(without_a_mode_the_umask_counts),
         TEST(nobody_else_sees_what_is_unfinished),
         TEST(directories_get_mode_and_time_when_all_is_in_them),
+        TEST(directories_never_let_in_more_than_in_the_end),
         TEST(many_files_are_finished_each_with_its_cookie),
         TEST(closing_waits_for_what_was_to_be_finished),
         TEST(the_directory_of_unfinished_files_may_vanish),
