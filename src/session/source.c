@@ -16,7 +16,8 @@ enum {
     ALIGN_BYTES = 64
 };
 
-#define AHEAD_BYTES (UINT64_C(4) << 20) /* that the system is asked to read before we need it */
+#define AHEAD_BYTES   (UINT64_C(4) << 20)   /* that the system is asked to read before we need it */
+#define COMPARE_BYTES (UINT64_C(256) << 20) /* that are read once more at most, while nothing else goes on */
 
 struct buffer {
     uint8_t *bytes; /* NULL: not allocated yet */
@@ -37,7 +38,6 @@ struct hd_source {
     struct hd_block_cache *cache;
     struct hd_digest digest;
     const char *path;
-    bool follows_links;
     const uint8_t *bytes; /* in memory; NULL: a file, or nothing */
     int fd;               /* -1: no file */
     struct stat facts;    /* when it was opened */
@@ -232,7 +232,6 @@ int hd_source_open(struct hd_source **ret_source, const struct hd_entry *entry, 
         return hd_path_error(error, -ENOMEM, "cannot read ", entry->path, NULL);
     source->cache = cache;
     source->path = entry->path;
-    source->follows_links = entry->below == NULL;
     source->bytes = entry->bytes;
     source->fd = -1;
     if (entry->type == HD_ENTRY_FILE) {
@@ -315,6 +314,40 @@ static int check_value(struct hd_source *source, uint64_t block, const uint8_t *
     return 0;
 }
 
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/*
+ * What was read at different times need not belong together if the file was written to meanwhile: then what is there
+ * now must be what was read. So what is only appended, as to a log, does no harm.
+ */
+static int check_all(struct hd_source *source)
+{
+    const struct hd_partition *partition = &source->digest.partition;
+    struct stat now;
+    uint8_t *bytes;
+    int r = 0;
+
+    if (source->fd < 0 || fstat(source->fd, &now) < 0 ||
+        (is_same_time(&now.st_mtim, &source->facts.st_mtim) && now.st_size == source->facts.st_size))
+        return 0;
+    if (partition->object_bytes > COMPARE_BYTES)
+        return hd_path_error(&source->error, -ESTALE, "", source->path, " was changed while it was sent");
+    bytes = malloc(source->cache->block_bytes);
+    if (bytes == NULL)
+        return hd_path_error(&source->error, -ENOMEM, "cannot read ", source->path, NULL);
+    for (uint64_t block = 0; r == 0 && block < partition->blocks; block++) {
+        r = read_exactly(source, bytes, hd_partition_block_offset(partition, block),
+                         hd_partition_block_bytes(partition, block));
+        if (r == 0)
+            r = check_value(source, block, bytes);
+    }
+    free(bytes);
+    return r;
+}
+
 /* Has a block of a file in a buffer. @return 0; -errno, which is the source's error from then on. */
 static int load_block(struct hd_source *source, uint64_t block, struct buffer **ret_buffer)
 {
@@ -380,12 +413,12 @@ void hd_source_as_norm(struct hd_source *source, struct herald_norm_source *ret_
 int hd_source_digest(struct hd_source *source, bool read_now, uint8_t ret_bytes[HD_DIGEST_BYTES])
 {
     const struct hd_partition *partition = &source->digest.partition;
+    int r;
 
     if (source->error.code != 0)
         return source->error.code;
     for (uint64_t block = 0; read_now && block < partition->blocks; block++) {
         struct buffer *buffer;
-        int r = 0;
 
         if (source->digest.values[block] != 0)
             continue;
@@ -396,7 +429,8 @@ int hd_source_digest(struct hd_source *source, bool read_now, uint8_t ret_bytes[
         if (r < 0)
             return r;
     }
-    return hd_digest_finish(&source->digest, ret_bytes);
+    r = hd_digest_finish(&source->digest, ret_bytes);
+    return r < 0 ? r : check_all(source);
 }
 
 int hd_source_error(const struct hd_source *source, struct herald_error *error)
@@ -404,22 +438,4 @@ int hd_source_error(const struct hd_source *source, struct herald_error *error)
     if (source->error.code != 0 && error != NULL)
         *error = source->error;
     return source->error.code;
-}
-
-static bool is_same_time(const struct timespec *a, const struct timespec *b)
-{
-    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-bool hd_source_has_changed(const struct hd_source *source)
-{
-    const struct stat *old = &source->facts;
-    struct stat now;
-
-    if (source->fd < 0)
-        return false;
-    if (fstatat(AT_FDCWD, source->path, &now, source->follows_links ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
-        return true;
-    return now.st_dev != old->st_dev || now.st_ino != old->st_ino || now.st_size != old->st_size ||
-           !is_same_time(&now.st_mtim, &old->st_mtim) || !is_same_time(&now.st_ctim, &old->st_ctim);
 }

@@ -53,15 +53,13 @@ void hd_source_as_norm(struct hd_source *source, struct herald_norm_source *ret_
 
 /*
  * The digest, once all of it was read. `read_now`: what was not read yet is read first (for small files, before they
- * are sent). @return 0; -EAGAIN: not all was read yet; -errno: it cannot be read.
+ * are sent). @return 0; -EAGAIN: not all was read yet; -ESTALE: the file was written to meanwhile, and what was read is
+ * not what is there now; another -errno: it cannot be read.
  */
 HERALD_CHECKED int hd_source_digest(struct hd_source *source, bool read_now, uint8_t ret_bytes[HD_DIGEST_BYTES]);
 
 /* Why read_at() gave nothing: *error says that the file became shorter (-ESTALE) or was changed (-ESTALE), or what the
    disk said. It gives nothing any more then. @return its code; 0: all is well, *error is untouched. */
 int hd_source_error(const struct hd_source *source, struct herald_error *error);
-
-/* Whether another file has its path now, or none, or it was written to since it was opened (by its times and size). */
-bool hd_source_has_changed(const struct hd_source *source);
 
 #endif

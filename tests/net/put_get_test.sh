@@ -137,6 +137,18 @@ wait_line silent_b.out '^tree/docs/deep/data '
 stop silent_b
 ok 'and it comes without a word' diff -r --no-dereference "$T/src/tree" "$T/c/tree"
 
+head -c 800000 /dev/zero >"$T/src/changing"
+get changing_b B $EP -d "$T/b" --once
+start changing A herald put $EP "$T/src/changing" --rate 6mbit
+wait_until "find '$T/b/.herald-partial' -name '*.part' | grep -q ."
+tr '\0' x <"$T/src/changing" | dd of="$T/src/changing" conv=notrunc status=none
+finish changing
+is 'a file that changes while it is sent: status 1' $status 1
+like 'says so' changing.err 'warning: .*changing was changed while it was sent'
+finish changing_b
+is 'and the receiver fails as well' $status 1
+ok 'rather than to keep half of the one and half of the other' test ! -e "$T/b/changing"
+
 # ---- standard input and output ----------------------------------------------------------------
 
 get stream_b B $EP -o -
