@@ -22,7 +22,7 @@ enum {
 #define LINGER_SILENT_NS   S(3)
 #define LINGER_MAX_NS      S(30)
 #define LOST_NS            S(30)
-#define STOP_NS            (S(1) / 5)
+#define STOP_MAX_NS        S(1)
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -538,14 +538,12 @@ static void look_for_lost(herald_inbox *inbox)
 static void stop(herald_inbox *inbox)
 {
     if (inbox->stop_ns == 0) {
-        bool is_anybody = hd_origin_say_good_bye(inbox);
-
         inbox->result = herald_error_set(&inbox->result_error, -EINTR, "it was stopped");
-        inbox->stop_ns = inbox->now_ns + (is_anybody ? STOP_NS : 0);
+        inbox->stop_ns = inbox->now_ns + STOP_MAX_NS;
         inbox->is_finishing = true;
         inbox->finishing_ns = inbox->now_ns;
     }
-    inbox->is_done = inbox->now_ns >= inbox->stop_ns;
+    inbox->is_done = hd_origin_say_good_bye(inbox) <= inbox->now_ns || inbox->now_ns >= inbox->stop_ns;
 }
 
 int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_error *error)

@@ -145,7 +145,7 @@ struct herald_inbox {
     bool waits_for_reader; /* config.fd is watched for POLLOUT */
     bool is_reader_unwatchable;
     uint64_t finishing_ns; /* since */
-    uint64_t stop_ns;      /* when the good-byes are out, or never will be */
+    uint64_t stop_ns;      /* when it ends, whether the good-byes are out or not */
     int result;
     struct herald_error result_error;
 
@@ -264,8 +264,9 @@ bool hd_origin_take_digest(struct hd_origin *origin, struct hd_arrival *arrival)
 void hd_origin_on_request(herald_inbox *inbox, const struct herald_norm_receiver_event *event);
 /* Says that we are here, unless it knows. */
 void hd_origin_greet(herald_inbox *inbox, struct hd_origin *origin);
-/* Tells the senders that nothing more is taken. @return whether there is anybody to be told. */
-bool hd_origin_say_good_bye(herald_inbox *inbox);
+/* Tells the senders that nothing more is taken, who were not told yet. @return when it will have been said to all;
+   HERALD_NEVER: it must be tried again. */
+uint64_t hd_origin_say_good_bye(herald_inbox *inbox);
 /* The sender said good-bye or fell silent. */
 void hd_origin_on_gone(herald_inbox *inbox, uint32_t node_id);
 /* It is heard again. */

@@ -295,6 +295,7 @@ static enum hd_answer_state state_of(const herald_inbox *inbox, const struct hd_
 static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with_missing, struct hd_answer *ret_answer)
 {
     static const char takes_no_more[] = "it takes no more: it has all that it was to receive";
+    static const char was_stopped[] = "it was stopped";
     static const char was_here[] = "what was here already, of the same size and time, was not received again";
     struct hd_answer *answer = ret_answer;
 
@@ -318,8 +319,10 @@ static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with
         answer->received_bytes += hd_arrival_received_bytes(arrival);
         answer->repaired_segments += arrival->repaired_segments;
     }
-    if (answer->state == HD_STATE_ENDED && answer->reason.size_bytes == 0)
-        answer->reason = (struct hd_text){ takes_no_more, sizeof(takes_no_more) - 1 };
+    /* Who was dismissed need not tell the sender why. */
+    if (answer->state == HD_STATE_ENDED && answer->reason.size_bytes == 0 && origin->dismissal[0] == '\0')
+        answer->reason = inbox->is_stopped ? (struct hd_text){ was_stopped, sizeof(was_stopped) - 1 }
+                                           : (struct hd_text){ takes_no_more, sizeof(takes_no_more) - 1 };
     if (answer->state == HD_STATE_COMPLETE && answer->unverified_count > 0)
         answer->reason = (struct hd_text){ was_here, sizeof(was_here) - 1 };
     if (with_missing)
@@ -495,22 +498,28 @@ void hd_origin_check_ended(herald_inbox *inbox, struct hd_origin *origin)
     }
 }
 
-bool hd_origin_say_good_bye(herald_inbox *inbox)
+uint64_t hd_origin_say_good_bye(herald_inbox *inbox)
 {
-    bool is_anybody = false;
+    uint64_t said_ns = 0;
 
     for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++) {
         struct hd_origin *origin = &inbox->origins[i];
         struct hd_answer content;
 
-        if (origin->node_id == 0 || !origin->is_herald || origin->is_gone || origin->receipt_ns != 0)
+        if (origin->node_id == 0 || !origin->is_herald || origin->is_gone || inbox->config.silent)
             continue;
-        is_anybody = true;
-        origin->is_dismissed = true; /* by us, but it is the same: nothing more will come */
-        fill_answer(inbox, origin, false, &content);
-        (void)answer(inbox, origin, &content, 0);
+        if (origin->receipt_ns == 0) {
+            origin->is_dismissed = true; /* by us, but it is the same: nothing more will come */
+            fill_answer(inbox, origin, false, &content);
+            if (answer(inbox, origin, &content, 0))
+                origin->receipt_ns = answered_ns(inbox, origin);
+        }
+        if (origin->receipt_ns == 0) /* an older answer is to leave first */
+            said_ns = HERALD_NEVER;
+        else if (origin->receipt_ns > said_ns)
+            said_ns = origin->receipt_ns;
     }
-    return is_anybody;
+    return said_ns;
 }
 
 void hd_origin_on_back(struct hd_origin *origin)
