@@ -141,14 +141,15 @@ static int open_place(herald_inbox *inbox, const struct herald_inbox_config *con
             return herald_error_set(error, -ENOMEM, "out of memory");
     }
     r = hd_place_new(&inbox->place, &place, error);
+    if (r == 0) {
+        r = hd_store_scan(inbox->place, UNFINISHED_DAYS * UINT64_C(86400), &inbox->stats.unfinished_files,
+                          &inbox->stats.unfinished_bytes);
+        if (r < 0)
+            herald_error_set(error, r, "cannot look for unfinished files in %s/.herald-partial: %s", place.directory,
+                             strerror(-r));
+    }
     free(directory);
-    if (r < 0)
-        return r;
-    r = hd_store_scan(inbox->place, UNFINISHED_DAYS * UINT64_C(86400), &inbox->stats.unfinished_files,
-                      &inbox->stats.unfinished_bytes);
-    if (r < 0)
-        return herald_error_set(error, r, "cannot look for unfinished files: %s", strerror(-r));
-    return 0;
+    return r;
 }
 
 static int open_transport(herald_inbox *inbox, struct herald_error *error)

@@ -276,6 +276,9 @@ mistake 2 'accept another family' 'IPv6.*IPv4' get $EP --accept fd00::1
 mistake 2 'a shell for nothing' '--on-complete' get $EP --shell
 mistake 2 'a program for no file' '--on-complete' get $EP -o - --on-complete true
 mistake 3 'no such directory' 'none' get $EP -d "$T/none"
+mkdir -p "$T/strange"
+: >"$T/strange/.herald-partial"
+mistake 3 'no place for what is unfinished' "unfinished files in $T/strange/\.herald-partial: Not a dir" get $EP -d "$T/strange"
 mistake 3 'no such program' 'no such program' get $EP --on-complete nonesuch
 
 # ---- JSON -------------------------------------------------------------------------------------
