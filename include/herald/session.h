@@ -88,7 +88,9 @@ struct herald_delivery_config {
     size_t expected_count;
     uint64_t wait_ns;         /**< how long the roll call waits for them; 0: 10 s, or 2 s for anybody at all */
     uint64_t laggard_drop_ns; /**< a receiver that got nothing new for so long is left behind; 0: never */
-    uint64_t give_up_ns;      /**< one that is not heard of any more for so long counts as lost; 0: 20 s */
+    /** One that is not heard of any more for so long counts as lost; 0: 20 s. A delivery ends, too, when nobody is left
+        who could still get more of it, unless it is to repeat or to keep serving. */
+    uint64_t give_up_ns;
     uint64_t keep_serving_ns; /**< stay so long after the last receipt, for those who join late; 0: not at all */
     bool repeat;              /**< begin again and again until herald_delivery_stop() */
     uint32_t receivers_max;   /**< that can be told apart; 0: 1024 */

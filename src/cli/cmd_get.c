@@ -78,7 +78,7 @@ static uint64_t next_deadline(const struct get *get, bool finished)
         deadline_ns = earlier(deadline_ns, herald_inbox_deadline(get->inbox));
     if (get->settings->for_ns > 0 && !get->time_up)
         deadline_ns = earlier(deadline_ns, get->start_ns + get->settings->for_ns);
-    if (get->unwanted_ns > 0)
+    if (get->unwanted_ns > 0 && !get->is_stopping)
         deadline_ns = earlier(deadline_ns, get->unwanted_ns);
     if (get->runner != NULL)
         deadline_ns = earlier(deadline_ns, runner_deadline(get->runner));
@@ -111,7 +111,7 @@ static bool wait_for_something(struct get *get, int interrupt_fd, bool finished)
 
 /*
  * Nobody reads what is received, or told, any more: then nobody wants it. Who sends into a pipe that was closed is told
- * so before it ends.
+ * so before it ends: he asks, or else hears it unasked.
  */
 static bool is_unwanted(struct get *get, uint64_t now_ns)
 {
@@ -119,7 +119,13 @@ static bool is_unwanted(struct get *get, uint64_t now_ns)
         return false;
     if (get->unwanted_ns == 0)
         get->unwanted_ns = get->to_stdout ? now_ns + GOODBYE_NS : now_ns;
-    return now_ns >= get->unwanted_ns;
+    if (now_ns < get->unwanted_ns)
+        return false;
+    if (!get->to_stdout)
+        return true;
+    get->is_stopping = true;
+    herald_inbox_stop(get->inbox);
+    return false;
 }
 
 /* @return what herald_inbox_run() would, but 0 when it was stopped. */

@@ -182,7 +182,7 @@ const struct command command_put = {
         "\n"
         "The rate follows the slowest receiver. One that gets nothing new for a while holds up all others with "
         "--laggard wait, and is left behind with --laggard drop; one that is silent for --give-up counts as lost. Both "
-        "make the status 1, and the receipt tells.\n"
+        "make the status 1, and the receipt tells. When nobody is left who could still get more of it, put ends.\n"
         "\n"
         "The last lines are a table of the receipts on standard output: \"verified\" is a receiver that compared "
         "digests, \"confirmed\" one that confirmed all of it as NORM (RFC 5740) does, without a digest, and from where "

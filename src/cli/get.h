@@ -55,6 +55,7 @@ struct get {
     struct runner *runner; /* NULL without --on-complete */
     uint64_t start_ns;
     uint64_t unwanted_ns; /* nobody reads the output any more: it ends then; 0: somebody does */
+    bool is_stopping;     /* good-bye is being said */
     bool interrupted;
     bool time_up;
     uint64_t programs_failed; /* --on-complete */

@@ -104,6 +104,7 @@ struct herald_delivery {
     enum herald_delivery_phase phase;
     uint64_t phase_ns;         /* since when */
     uint64_t begin_ns, end_ns; /* of sending; 0: not yet */
+    uint64_t forsaken_ns;      /* since when nobody is left who could get more of it; 0: somebody is */
     int result;
     struct herald_error result_error;
 

@@ -27,6 +27,8 @@ enum {
 #define GOOD_BYE_MIN_NS         MS(200)
 #define GOOD_BYE_MAX_NS         MS(3000)
 #define SERVING_INTERVAL_NS     MS(1000)
+/* How long it goes on when nobody is left to send to: somebody else may just be joining. */
+#define FORSAKEN_NS MS(1000)
 
 void hd_delivery_set_phase(herald_delivery *delivery, enum herald_delivery_phase phase)
 {
@@ -261,18 +263,6 @@ static void end_roll_call(herald_delivery *delivery)
     delivery->request_active = false;
 }
 
-static void step_sending(herald_delivery *delivery)
-{
-    if (hd_delivery_is_all_sent(delivery)) {
-        hd_delivery_set_phase(delivery, HERALD_DELIVERY_RECEIPTS);
-        return;
-    }
-    end_roll_call(delivery);
-    if (!delivery->config.silent_receivers && delivery->now_ns >= delivery->ask_ns && !delivery->request_active &&
-        !ask_people(delivery, HD_REQUEST_STATUS))
-        delivery->ask_ns = delivery->now_ns + STATUS_INTERVAL_NS;
-}
-
 static bool all_are_final(const herald_delivery *delivery)
 {
     for (uint32_t i = 0; i < delivery->people_count; i++) {
@@ -282,6 +272,50 @@ static bool all_are_final(const herald_delivery *delivery)
             return false;
     }
     return true;
+}
+
+/* Whether one that is not herald may only have had nothing to say for long: it is not asked as it receives. */
+static bool may_be_listening(const herald_delivery *delivery)
+{
+    for (uint32_t i = 0; i < delivery->people_count; i++) {
+        const struct herald_recipient *facts = &delivery->people[i].facts;
+
+        if (facts->state == HERALD_RECIPIENT_VANISHED && !facts->is_herald)
+            return true;
+    }
+    return false;
+}
+
+/* All have failed, or are gone, or have it already, and nobody else is waited for. Without answers the automatic rate
+   would be the lowest, and sending the rest take for ever. */
+static bool is_forsaken(herald_delivery *delivery)
+{
+    const struct herald_delivery_config *config = &delivery->config;
+
+    if (config->silent_receivers || config->repeat || config->keep_serving_ns > 0 || !all_are_final(delivery) ||
+        may_be_listening(delivery)) {
+        delivery->forsaken_ns = 0;
+        return false;
+    }
+    if (delivery->forsaken_ns == 0)
+        delivery->forsaken_ns = delivery->now_ns;
+    return delivery->now_ns - delivery->forsaken_ns >= FORSAKEN_NS;
+}
+
+static void step_sending(herald_delivery *delivery)
+{
+    if (hd_delivery_is_all_sent(delivery)) {
+        hd_delivery_set_phase(delivery, HERALD_DELIVERY_RECEIPTS);
+        return;
+    }
+    if (is_forsaken(delivery)) {
+        hd_delivery_set_phase(delivery, HERALD_DELIVERY_ENDING);
+        return;
+    }
+    end_roll_call(delivery);
+    if (!delivery->config.silent_receivers && delivery->now_ns >= delivery->ask_ns && !delivery->request_active &&
+        !ask_people(delivery, HD_REQUEST_STATUS))
+        delivery->ask_ns = delivery->now_ns + STATUS_INTERVAL_NS;
 }
 
 /* Everybody has everything, or never will: what now? */

@@ -568,6 +568,31 @@ static void what_is_too_large_fails_at_both_ends(void **state)
     close_party(&bob);
 }
 
+/* The rest of it would be for nobody. */
+static void when_nobody_is_left_nothing_more_is_sent(void **state)
+{
+    static uint8_t large[2000000];
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_MEMORY);
+    struct herald_delivery_progress progress;
+    struct party anna, bob;
+    struct party *parties[] = { &anna, &bob };
+
+    (void)state;
+    send.rate_bytes_per_s = 200000;
+    receive.memory_bytes = 10;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    add_bytes(&anna, "large", large, sizeof(large));
+    drive(parties, 2, delivery_is_done, &anna);
+    assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 1);
+    assert_int_equal(recipient_of(&anna, 0).state, HERALD_RECIPIENT_FAILED);
+    herald_delivery_get_progress(anna.delivery, &progress);
+    assert_true(progress.bytes_sent < sizeof(large));
+    close_party(&anna);
+    close_party(&bob);
+}
+
 static void a_file_is_replaced_whatever_the_name(void **state)
 {
     struct herald_delivery_config send = delivery_config();
@@ -713,6 +738,7 @@ int main(void)
         cmocka_unit_test(only_accepted_senders_are_listened_to),
         cmocka_unit_test(what_cannot_be_read_is_told_to_both_ends),
         cmocka_unit_test(what_is_too_large_fails_at_both_ends),
+        cmocka_unit_test(when_nobody_is_left_nothing_more_is_sent),
         cmocka_unit_test(a_file_is_replaced_whatever_the_name),
         cmocka_unit_test(few_descriptors_are_enough),
         cmocka_unit_test(what_is_repeated_reaches_who_comes_later),
