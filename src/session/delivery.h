@@ -54,6 +54,7 @@ struct hd_recipient {
     uint64_t asked_ns;        /* when it was first asked something since it was last heard; 0: it was not */
     uint64_t progress_ns;     /* when it had more than before */
     uint64_t missing_same_ns; /* since when it has reported the same things missing */
+    bool is_reminded;         /* and was told by a flush that it may ask for them */
     uint32_t missing_count;
 };
 
@@ -125,7 +126,9 @@ struct herald_delivery {
     struct hd_recipient *people;
     uint32_t people_count;
     uint32_t listed_count, dismiss_count;
-    uint64_t tick_ns; /* when time-outs of recipients are looked at */
+    uint64_t tick_ns;     /* when time-outs of recipients are looked at */
+    uint64_t repairs;     /* datagrams that the transport has sent as such so far */
+    uint64_t repaired_ns; /* when there were more of them than before */
 
     bool request_active, acks_active;
     enum hd_request_kind request_kind; /* of the last one */

@@ -17,8 +17,16 @@ enum {
     FEEDBACK_HEADER_BYTES = 14, /* up to and including the instance */
 };
 
+#define MS(n) (UINT64_C(1000000) * (n))
+
 /* A node id that was heard from one address is not taken from another for so long. */
-#define ADDRESS_KEPT_NS (UINT64_C(1000000000) * 5)
+#define ADDRESS_KEPT_NS MS(5000)
+
+/* One that lacks things, while nothing is repaired, is reminded after so long; then they are sent again; and also if
+   others keep the transport busy for very long. */
+#define REMIND_NS   MS(250)
+#define PATIENCE_NS MS(1000)
+#define BUSY_NS     MS(30000)
 
 bool hd_recipient_counts(const struct hd_recipient *recipient)
 {
@@ -267,18 +275,22 @@ static uint32_t count_ranges(const herald_delivery *delivery, const struct hd_an
     return count;
 }
 
-/* Those that it is still being repaired are left to the transport, unless it gets nowhere with them. */
+/* Those that the transport still has are left to it, unless it gets nowhere with them. */
 static void send_missing(herald_delivery *delivery, struct hd_recipient *recipient, const struct hd_answer *answer)
 {
-    const uint64_t patience_ns = UINT64_C(1000000000);
     uint32_t count = count_ranges(delivery, answer);
+    uint64_t quiet_ns = delivery->now_ns - delivery->repaired_ns;
+    uint64_t same_ns;
     bool is_stuck;
 
     if (count != recipient->missing_count || recipient->progress_ns == delivery->now_ns ||
-        recipient->missing_same_ns == 0)
+        recipient->missing_same_ns == 0) {
         recipient->missing_same_ns = delivery->now_ns;
+        recipient->is_reminded = false;
+    }
     recipient->missing_count = count;
-    is_stuck = delivery->now_ns - recipient->missing_same_ns >= patience_ns;
+    same_ns = delivery->now_ns - recipient->missing_same_ns;
+    is_stuck = same_ns >= PATIENCE_NS && (quiet_ns >= PATIENCE_NS || same_ns >= BUSY_NS);
     if (is_stuck)
         recipient->missing_same_ns = delivery->now_ns;
     if (delivery->phase != HERALD_DELIVERY_RECEIPTS && delivery->phase != HERALD_DELIVERY_SERVING)
@@ -286,8 +298,11 @@ static void send_missing(herald_delivery *delivery, struct hd_recipient *recipie
     for (size_t i = 0; i < answer->missing_count; i++)
         hd_delivery_send_again(delivery, answer->missing[i].first, answer->missing[i].last, is_stuck);
     /* One that was away when it was told that this was all does not know that it should ask. */
-    if (is_stuck && answer->state == HD_STATE_RECEIVING)
+    if (answer->state == HD_STATE_RECEIVING &&
+        (is_stuck || (!recipient->is_reminded && same_ns >= REMIND_NS && quiet_ns >= REMIND_NS))) {
         herald_norm_sender_flush(delivery->norm, delivery->now_ns);
+        recipient->is_reminded = true;
+    }
 }
 
 /* Who joins a stream late knows its place in it by 32 bits, and nobody is far behind. */
@@ -445,8 +460,23 @@ static bool is_here(const struct hd_recipient *recipient)
            (recipient->facts.is_expected && recipient->facts.node_id != 0);
 }
 
+static void note_repairs(herald_delivery *delivery)
+{
+    struct herald_norm_sender_statistics statistics;
+    uint64_t repairs;
+
+    herald_norm_sender_get_statistics(delivery->norm, &statistics);
+    repairs = statistics.repair_source_datagrams + statistics.repair_parity_datagrams +
+              statistics.repair_info_datagrams;
+    if (repairs == delivery->repairs)
+        return;
+    delivery->repairs = repairs;
+    delivery->repaired_ns = delivery->now_ns;
+}
+
 void hd_people_tick(herald_delivery *delivery)
 {
+    note_repairs(delivery);
     for (uint32_t i = 0; i < delivery->people_count; i++) {
         struct hd_recipient *recipient = &delivery->people[i];
         struct herald_recipient *facts = &recipient->facts;

@@ -314,6 +314,7 @@ case_late() { # BYTES RATE
     is 'late joiners: status 0' $status 0
     is 'late joiners: all three are told' "$(value put 'sorted(e["host"] for e in of("receipt") if e["complete"])')" \
         "['R1', 'R2', 'R3']"
+    is 'late joiners: they cost what they had missed, once' "$(value put "of('summary')[-1]['wire_bytes'] < $1 * 3")" True
     for host in R1 R2 R3; do
         got "late joiners: $host ends well" $host
         same "late joiners: identical at $host" "$T/src/file" "$T/in/$host/file"
