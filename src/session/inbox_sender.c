@@ -3,6 +3,7 @@
 #include "inbox.h"
 
 #include "cursor.h"
+#include "tree.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -180,12 +181,15 @@ void hd_origin_set_done(struct hd_origin *origin, uint32_t index, uint64_t size_
 
 void hd_origin_set_failed(struct hd_origin *origin, uint32_t index, const char *name, const struct herald_error *error)
 {
+    char quote[65]; /* the rest is for the cause */
+
     if (index >= origin->bits || hd_origin_has_done(origin, index) || hd_origin_has_failed(origin, index))
         return;
     origin->failed[index / 64] |= ONE_BIT(index);
     origin->failed_count++;
     if (origin->reason[0] == '\0')
-        snprintf(origin->reason, sizeof(origin->reason), "%.64s: %.90s", name, error->cause);
+        snprintf(origin->reason, sizeof(origin->reason), "%s: %.90s", hd_quote_path(quote, sizeof(quote), name),
+                 error->cause);
 }
 
 void hd_origin_set_skipped(struct hd_origin *origin, uint32_t index, const char *name, uint64_t size_bytes,

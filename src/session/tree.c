@@ -72,8 +72,7 @@ struct walk {
 
 /* --- texts --- */
 
-/* Copies a path for an error's text: all of it, or "..." and its end. @return ret_text. */
-static const char *quote_path(char *ret_text, size_t room_bytes, const char *path)
+const char *hd_quote_path(char *ret_text, size_t room_bytes, const char *path)
 {
     size_t size = strlen(path);
 
@@ -91,7 +90,7 @@ int hd_path_error(struct herald_error *error, int code, const char *before, cons
 {
     char quote[QUOTE_BYTES];
 
-    quote_path(quote, sizeof(quote), path);
+    hd_quote_path(quote, sizeof(quote), path);
     if (after == NULL)
         return herald_error_set(error, code, "%s%s: %s", before, quote, strerror(-code));
     return herald_error_set(error, code, "%s%s%s", before, quote, after);
@@ -261,9 +260,9 @@ static int insert(struct hd_tree *tree, const struct hd_entry *entry, struct her
     slot = find(tree, entry->name, hash);
     if (slot->number != 0) {
         herald_error_set(error, -EEXIST, "%s and %s would both be sent as %s",
-                         quote_path(names[0], QUOTE_SHORT_BYTES, tree->entries[slot->number - 1].path),
-                         quote_path(names[1], QUOTE_SHORT_BYTES, entry->path),
-                         quote_path(names[2], QUOTE_SHORT_BYTES, entry->name));
+                         hd_quote_path(names[0], QUOTE_SHORT_BYTES, tree->entries[slot->number - 1].path),
+                         hd_quote_path(names[1], QUOTE_SHORT_BYTES, entry->path),
+                         hd_quote_path(names[2], QUOTE_SHORT_BYTES, entry->name));
         herald_error_advise(error, "send them one after the other, or the directory above them");
         return -EEXIST;
     }

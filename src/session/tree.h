@@ -69,4 +69,7 @@ const struct hd_entry *hd_tree_entry(const struct hd_tree *tree, uint32_t index)
  */
 int hd_path_error(struct herald_error *error, int code, const char *before, const char *path, const char *after);
 
+/* Copies a path for a text: all of it, or "..." and its end. @return ret_text. */
+const char *hd_quote_path(char *ret_text, size_t room_bytes, const char *path);
+
 #endif

@@ -92,6 +92,16 @@ is '--any-links: it is taken' $status 0
 finish b
 is '--any-links: as it was' "$(readlink "$T/b/tree/out")" /etc/passwd
 
+long=$(printf 'ä%.0s' {1..50})
+mkdir "$T/tree/$long" "$T/b/tree/$long"
+echo new >"$T/tree/$long/report.txt"
+echo other >"$T/b/tree/$long/report.txt"
+get b B -d "$T/b" --any-links --skip --once
+put "$T/tree"
+finish b
+ok 'of a long path the reason has the end, which says what it is about' json put.out \
+    '"ä/report.txt: something else" in of("receipt")[0]["reason"] and len(of("receipt")[0]["reason"].encode()) < 160'
+
 # ---- for those who come late ------------------------------------------------------------------
 
 get b B -d "$T/b" --once
