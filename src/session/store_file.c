@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 enum {
-    JOURNAL_BLOCKS_MIN = 16, /* a file of fewer is received again faster than it is looked through */
-    ATTEMPTS = 16,           /* at a name for it; one fails if another process is just tidying up */
+    JOURNAL_BLOCKS_MIN = 8, /* a file of fewer is received again faster than it is looked through */
+    ATTEMPTS = 16,          /* at a name for it; one fails if another process is just tidying up */
 };
 
 static struct hd_store_file *file_of(struct hd_store *store)

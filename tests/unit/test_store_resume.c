@@ -235,9 +235,9 @@ static void a_small_file_is_not_kept(void **state)
     struct kit *kit = *state;
 
     kit_open_place(kit, HERALD_CLASH_OVERWRITE, false);
-    kit_object(kit, 10 * BLOCK_BYTES, 1);
+    kit_object(kit, 7 * BLOCK_BYTES, 1);
     kit_open_file(kit);
-    kit_blocks(kit, 0, 9);
+    kit_blocks(kit, 0, 6);
     kit_flush(kit);
     kit_close_place(kit);
     assert_false(kit_exists(kit, ".herald-partial"));
