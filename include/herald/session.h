@@ -244,7 +244,7 @@ HERALD_API HERALD_CHECKED int herald_delivery_process(herald_delivery *delivery,
 /** What herald_delivery_run() would have returned; for a delivery that is done. */
 HERALD_API int herald_delivery_result(const herald_delivery *delivery, struct herald_error *error);
 
-/** Takes the next event. @return 1 with *ret_event; 0: none. */
+/** Takes the next event. When 16,384 wait, further ones are lost. @return 1 with *ret_event; 0: none. */
 HERALD_API HERALD_CHECKED int herald_delivery_next_event(herald_delivery *delivery,
                                                          struct herald_delivery_event *ret_event);
 
@@ -382,7 +382,8 @@ HERALD_API uint64_t herald_inbox_deadline(const herald_inbox *inbox);
 /** As herald_delivery_process(). @return 1: done; 0: go on; -errno with *error filled. */
 HERALD_API HERALD_CHECKED int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_error *error);
 
-/** Takes the next event. @return 1 with *ret_event; 0: none. */
+/** Takes the next event. When 16,384 wait, further ones are lost, of MEMORY with their bytes.
+    @return 1 with *ret_event; 0: none. */
 HERALD_API HERALD_CHECKED int herald_inbox_next_event(herald_inbox *inbox, struct herald_inbox_event *ret_event);
 
 /** Number `index` of the objects that are being received. @return 0; -ENOENT: fewer are. */
