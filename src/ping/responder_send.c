@@ -253,6 +253,7 @@ static bool drop_latest(struct herald_responder *responder, uint64_t due_ns)
     responder->pending_bytes -= latest->reply.request_bytes;
     request = (void *)(uintptr_t)latest->reply.request;
     *latest = responder->pending[--responder->pending_count];
+    responder->pending[responder->pending_count] = (struct hd_pending){ 0 };
     free(request);
     return true;
 }
