@@ -239,7 +239,7 @@ herald_inbox *herald_inbox_free(herald_inbox *inbox)
         if (inbox->arrivals[i].state != HD_ARRIVAL_FREE)
             hd_arrival_remove(inbox, &inbox->arrivals[i]);
     for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)
-        hd_origin_release(&inbox->origins[i]);
+        hd_origin_release(inbox, &inbox->origins[i]);
     hd_place_free(inbox->place);
     herald_loss_free(inbox->loss);
     hd_node_release(&inbox->node);

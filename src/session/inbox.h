@@ -7,6 +7,7 @@
 #ifndef SESSION_INBOX_H
 #define SESSION_INBOX_H
 
+#include "ledger.h"
 #include "node.h"
 #include "place.h"
 #include "ring.h"
@@ -118,6 +119,7 @@ struct hd_origin {
     uint64_t receipt_ns;                 /* when it will have got a receipt with everything in it; 0: never */
     struct hd_orphan_digest *orphans;
     uint32_t orphan_count;
+    struct hd_ledger *ledger; /* of its files that are in their places; NULL: none yet, or it cannot be */
 };
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -242,7 +244,7 @@ bool hd_stream_is_verified(const struct hd_arrival *arrival);
 struct hd_origin *hd_origin_find(herald_inbox *inbox, uint32_t node_id);
 /* @return NULL: there are too many. */
 struct hd_origin *hd_origin_get(herald_inbox *inbox, uint32_t node_id);
-void hd_origin_release(struct hd_origin *origin);
+void hd_origin_release(herald_inbox *inbox, struct hd_origin *origin);
 /* Whether a packet says that it is of a sender that is heard from another address: then it is made up. */
 bool hd_origin_is_impostor(herald_inbox *inbox, const struct herald_peer *from, const uint8_t *packet,
                            size_t packet_bytes);
@@ -250,6 +252,8 @@ bool hd_origin_is_impostor(herald_inbox *inbox, const struct herald_peer *from, 
 int hd_origin_note_entry(herald_inbox *inbox, struct hd_origin *origin, uint64_t delivery_id, uint32_t index);
 bool hd_origin_has_done(const struct hd_origin *origin, uint32_t index);
 bool hd_origin_has_failed(const struct hd_origin *origin, uint32_t index);
+/* Its file was verified and is in its place, at that path: a later run of ours need not ask for it. */
+void hd_origin_note_file(herald_inbox *inbox, struct hd_origin *origin, uint32_t index, const char *path);
 void hd_origin_set_done(struct hd_origin *origin, uint32_t index, uint64_t size_bytes, bool is_withdrawn);
 void hd_origin_set_failed(struct hd_origin *origin, uint32_t index, const char *name, const struct herald_error *error);
 /* It is not received, as something of that name is here; is_like: its size and time are those of the sender's. */

@@ -40,6 +40,8 @@ void hd_arrival_done(herald_inbox *inbox, struct hd_arrival *arrival, const char
     hd_inbox_tell_object(inbox, HERALD_INBOX_DONE, arrival, path, NULL);
     if (origin != NULL && arrival->facts.is_entry && arrival->facts.delivery_id == origin->delivery_id) {
         hd_origin_set_done(origin, arrival->facts.index, size_bytes, false);
+        if (arrival->facts.type == HD_ENTRY_FILE && arrival->facts.has_digest)
+            hd_origin_note_file(inbox, origin, arrival->facts.index, path);
         drop_others(inbox, arrival);
     }
     hd_arrival_remove(inbox, arrival);

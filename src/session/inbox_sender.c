@@ -51,8 +51,11 @@ static struct hd_origin *find_room(herald_inbox *inbox)
     return oldest;
 }
 
-void hd_origin_release(struct hd_origin *origin)
+void hd_origin_release(herald_inbox *inbox, struct hd_origin *origin)
 {
+    if (origin->is_ended)
+        origin->ledger = hd_ledger_delete(origin->ledger, inbox->place);
+    origin->ledger = hd_ledger_close(origin->ledger);
     free(origin->done); /* and the other bitmaps, which lie behind it */
     free(origin->orphans);
     memset(origin, 0, sizeof(*origin)); /* not by assignment, which clang's analyzer does not follow */
@@ -67,7 +70,7 @@ struct hd_origin *hd_origin_get(herald_inbox *inbox, uint32_t node_id)
     origin = find_room(inbox);
     if (origin == NULL)
         return NULL;
-    hd_origin_release(origin);
+    hd_origin_release(inbox, origin);
     origin->node_id = node_id;
     origin->heard_ns = origin->packet_ns = inbox->now_ns;
     return origin;
@@ -125,12 +128,23 @@ static int make_room(struct hd_origin *origin, uint32_t index)
     return 0;
 }
 
-/* A sender has begun another delivery. */
-static void start_over(struct hd_origin *origin, uint64_t delivery_id)
+/* An earlier run of ours has put it into its place. */
+static void resume_entry(void *user, uint32_t index, uint64_t size_bytes)
+{
+    struct hd_origin *origin = user;
+
+    if (make_room(origin, index) < 0)
+        return;
+    hd_origin_set_done(origin, index, size_bytes, false);
+    origin->has_begun = true;
+}
+
+/* A sender has begun another delivery, or we have only now heard of it. */
+static void start_over(herald_inbox *inbox, struct hd_origin *origin, uint64_t delivery_id)
 {
     struct hd_origin old = *origin;
 
-    hd_origin_release(origin);
+    hd_origin_release(inbox, origin);
     origin->node_id = old.node_id;
     origin->peer = old.peer;
     origin->heard_ns = old.heard_ns;
@@ -140,15 +154,26 @@ static void start_over(struct hd_origin *origin, uint64_t delivery_id)
     origin->segment_bytes = old.segment_bytes;
     origin->silent_ns = old.silent_ns;
     origin->delivery_id = delivery_id;
+    if (inbox->place != NULL)
+        origin->ledger = hd_ledger_open(inbox->place, delivery_id, resume_entry, origin);
 }
 
 int hd_origin_note_entry(herald_inbox *inbox, struct hd_origin *origin, uint64_t delivery_id, uint32_t index)
 {
-    (void)inbox;
     if (origin->delivery_id != delivery_id)
-        start_over(origin, delivery_id);
+        start_over(inbox, origin, delivery_id);
     origin->is_herald = origin->has_begun = true;
     return make_room(origin, index);
+}
+
+void hd_origin_note_file(herald_inbox *inbox, struct hd_origin *origin, uint32_t index, const char *path)
+{
+    if (inbox->place == NULL || path == NULL || origin->is_ended || origin->entries == 1)
+        return;
+    if (origin->ledger == NULL)
+        origin->ledger = hd_ledger_new(inbox->place, origin->delivery_id);
+    if (origin->ledger != NULL)
+        hd_ledger_add(origin->ledger, inbox->place, index, path);
 }
 
 bool hd_origin_has_done(const struct hd_origin *origin, uint32_t index)
@@ -287,13 +312,29 @@ static void list_missing(const struct hd_origin *origin, struct hd_answer *answe
         add_range(answer, known, origin->entries - 1);
 }
 
+/* Something of a sender is complete, and only waits for the disk or a reader. */
+static bool is_finishing_something(const herald_inbox *inbox, const struct hd_origin *origin)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        const struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->sender_id == origin->node_id &&
+            (arrival->state == HD_ARRIVAL_FINISHING || arrival->state == HD_ARRIVAL_DRAINING))
+            return true;
+    }
+    return false;
+}
+
 static enum hd_answer_state state_of(const herald_inbox *inbox, const struct hd_origin *origin)
 {
     uint32_t ended = origin->done_count + origin->withdrawn_count + origin->failed_count;
 
     if (origin->entries > 0 && ended >= origin->entries)
         return origin->failed_count > 0 ? HD_STATE_ENDED : HD_STATE_COMPLETE;
-    return origin->is_dismissed || inbox->is_finishing ? HD_STATE_ENDED : HD_STATE_RECEIVING;
+    if (origin->is_dismissed)
+        return HD_STATE_ENDED;
+    /* Who takes no more has still what is on its way into its place. */
+    return inbox->is_finishing && !is_finishing_something(inbox, origin) ? HD_STATE_ENDED : HD_STATE_RECEIVING;
 }
 
 static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with_missing, struct hd_answer *ret_answer)
@@ -380,7 +421,7 @@ static void note_sender(herald_inbox *inbox, struct hd_origin *origin, const str
                                                                         : sizeof(origin->host) - 1;
 
     if (origin->delivery_id != request->delivery_id)
-        start_over(origin, request->delivery_id);
+        start_over(inbox, origin, request->delivery_id);
     origin->is_herald = true;
     if (request->entries > 0 && request->entries <= HD_ENTRIES_MAX)
         origin->entries = request->entries;
@@ -436,8 +477,12 @@ void hd_origin_on_request(herald_inbox *inbox, const struct herald_norm_receiver
         note_dismissal(origin, &request.reason);
     hd_origin_check_ended(inbox, origin);
     fill_answer(inbox, origin, request.kind == HD_REQUEST_RECEIPT, &content);
-    if (answer(inbox, origin, &content, event->ack_id) && content.state != HD_STATE_RECEIVING)
-        origin->receipt_ns = answered_ns(inbox, origin);
+    if (!answer(inbox, origin, &content, event->ack_id) || content.state == HD_STATE_RECEIVING)
+        return;
+    origin->receipt_ns = answered_ns(inbox, origin);
+    /* What the sender was told we lack must not get into its place afterwards. */
+    if (content.state == HD_STATE_ENDED && inbox->is_finishing)
+        (void)hd_arrival_abandon_all(inbox, origin->node_id, NULL);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -458,19 +503,6 @@ static void tell_ended(herald_inbox *inbox, struct hd_origin *origin, enum heral
     if (origin->dismissal[0] != '\0' && kind == HERALD_INBOX_DELIVERY)
         herald_error_set(&event.error, -ECANCELED, "the sender goes on without this host: %s", origin->dismissal);
     hd_inbox_tell(inbox, &event, NULL);
-}
-
-/* Something of a sender is complete, and only waits for the disk or a reader. */
-static bool is_finishing_something(const herald_inbox *inbox, const struct hd_origin *origin)
-{
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
-        const struct hd_arrival *arrival = &inbox->arrivals[i];
-
-        if (arrival->sender_id == origin->node_id &&
-            (arrival->state == HD_ARRIVAL_FINISHING || arrival->state == HD_ARRIVAL_DRAINING))
-            return true;
-    }
-    return false;
 }
 
 /* One that said good-bye before it asked anything has not told how much it was: then what has come counts. */
@@ -548,5 +580,7 @@ void hd_origin_on_gone(herald_inbox *inbox, uint32_t node_id)
         return;
     origin->is_gone = true;
     hd_origin_check_ended(inbox, origin);
+    if (!lacks_something(origin))
+        origin->ledger = hd_ledger_delete(origin->ledger, inbox->place);
     tell_ended(inbox, origin, HERALD_INBOX_GONE);
 }

@@ -110,8 +110,7 @@ struct hd_place *hd_place_free(struct hd_place *place)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* @return whether something has that name, a sound one; then *ret_status is filled. */
-static bool look_at(const struct hd_place *place, const char *name, struct stat *ret_status)
+bool hd_place_look_at(const struct hd_place *place, const char *name, struct stat *ret_status)
 {
     const char *slash = strrchr(name, '/');
     int fd = hd_place_open_below(place, name, slash != NULL ? (size_t)(slash - name) : 0, false);
@@ -135,7 +134,7 @@ int hd_place_check_clash(const struct hd_place *place, const char *name, struct 
         name = place->only_name;
     else if ((r = hd_place_check_name(name, error)) < 0)
         return r;
-    return look_at(place, name, &status) ? herald_error_set(error, -EEXIST, "%s is here already", name) : 0;
+    return hd_place_look_at(place, name, &status) ? herald_error_set(error, -EEXIST, "%s is here already", name) : 0;
 }
 
 bool hd_place_has_like(const struct hd_place *place, const char *name, uint64_t size_bytes, int64_t mtime_ns)
@@ -148,8 +147,9 @@ bool hd_place_has_like(const struct hd_place *place, const char *name, uint64_t 
         name = place->only_name;
     else if (hd_place_check_name(name, &error) < 0)
         return false;
-    return look_at(place, name, &status) && S_ISREG(status.st_mode) && (uint64_t)status.st_size == size_bytes &&
-           status.st_mtim.tv_sec == mtime.tv_sec && status.st_mtim.tv_nsec == mtime.tv_nsec;
+    return hd_place_look_at(place, name, &status) && S_ISREG(status.st_mode) &&
+           (uint64_t)status.st_size == size_bytes && status.st_mtim.tv_sec == mtime.tv_sec &&
+           status.st_mtim.tv_nsec == mtime.tv_nsec;
 }
 
 /* Only for what is not a file. */

@@ -8,9 +8,11 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <time.h>
 
-#define HD_PARTIAL_NAME ".herald-partial"
+#define HD_PARTIAL_NAME  ".herald-partial"
+#define HD_LEDGER_SUFFIX ".done"
 
 enum {
     HD_NAME_BYTES = 1024, /* room for a name with its directories */
@@ -67,6 +69,9 @@ HERALD_CHECKED int hd_place_open_partial(struct hd_place *place, bool anew, stru
 
 /* Removes it, if it is empty and no other process uses it. */
 void hd_place_remove_partial(struct hd_place *place);
+
+/* @return whether something has that name, a sound one; then *ret_status is filled, of a link itself. */
+bool hd_place_look_at(const struct hd_place *place, const char *name, struct stat *ret_status);
 
 /* Opens (O_PATH) the directory `name`, of which only the first name_bytes count; 0: the place itself.
    `no_links`: not through symbolic links that stay inside, either. @return the descriptor; -errno. */

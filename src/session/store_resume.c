@@ -238,6 +238,18 @@ static void scan_link(const struct hd_place *place, const char *name)
         (void)unlinkat(place->partial_fd, name, 0);
 }
 
+/* What a run that was killed has noted of a delivery, and nobody goes on with. */
+static void scan_ledger(const struct hd_place *place, const char *name, uint64_t max_age_s)
+{
+    int fd = open_locked(place, name);
+
+    if (fd < 0)
+        return;
+    if (!is_recent(fd, max_age_s))
+        (void)unlinkat(place->partial_fd, name, 0);
+    (void)close(fd);
+}
+
 static bool is_listed(const struct hd_place *place, const char *name)
 {
     for (const struct hd_kept *kept = place->kept; kept != NULL; kept = kept->next)
@@ -269,6 +281,8 @@ static int scan_directory(struct hd_place *place, uint64_t max_age_s)
             scan_journal(place, entry->d_name);
         else if (is_ours(entry->d_name, ".link"))
             scan_link(place, entry->d_name);
+        else if (is_ours(entry->d_name, HD_LEDGER_SUFFIX))
+            scan_ledger(place, entry->d_name, max_age_s);
     }
     (void)closedir(directory);
     return 0;
