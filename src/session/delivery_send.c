@@ -9,8 +9,10 @@
 #include <sys/epoll.h>
 
 enum {
-    RUNS_PER_TURN = 12,    /* some milliseconds at most, then feedback is looked at */
-    QUEUE_BYTES = 8 << 20, /* when so much waits to be sent, no more objects are opened */
+    RUNS_PER_TURN = 12,        /* some milliseconds at most, then feedback is looked at */
+    QUEUE_BYTES_MIN = 1 << 20, /* what waits to be sent before more objects are opened: */
+    QUEUE_BYTES_MAX = 8 << 20, /* within these limits, */
+    QUEUE_PER_SECOND = 4,      /* what takes a quarter of a second */
 };
 
 /* ---- slots ----------------------------------------------------------------------------------- */
@@ -313,8 +315,22 @@ static bool send_digests(herald_delivery *delivery)
     return true;
 }
 
+/* An object's digest comes behind all that is in the queue when it was sent: receivers keep it until then. */
+static uint64_t queue_limit_bytes(const herald_delivery *delivery)
+{
+    struct herald_norm_sender_statistics statistics;
+    uint64_t limit_bytes;
+
+    herald_norm_sender_get_statistics(delivery->norm, &statistics);
+    limit_bytes = statistics.rate_bytes_per_s / QUEUE_PER_SECOND;
+    if (limit_bytes < QUEUE_BYTES_MIN)
+        return QUEUE_BYTES_MIN;
+    return limit_bytes < QUEUE_BYTES_MAX ? limit_bytes : QUEUE_BYTES_MAX;
+}
+
 void hd_delivery_feed(herald_delivery *delivery)
 {
+    uint64_t limit_bytes;
     uint32_t index;
 
     /* What waits to be sent of a stream points to what writing to it may overwrite. */
@@ -322,8 +338,8 @@ void hd_delivery_feed(herald_delivery *delivery)
         hd_delivery_feed_stream(delivery);
     if (!send_digests(delivery))
         return; /* they are waited for: new entries would take the room */
-    /* An object's digest comes behind all that is in the queue when it was sent: receivers keep it until then. */
-    while (delivery->unsent_bytes < QUEUE_BYTES) {
+    limit_bytes = queue_limit_bytes(delivery);
+    while (delivery->unsent_bytes < limit_bytes) {
         if (delivery->pending.purpose == HD_SLOT_FREE) {
             if (!next_entry(delivery, &index))
                 break;
