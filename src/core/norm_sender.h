@@ -251,7 +251,8 @@ struct herald_norm_sender {
     struct hd_header header; /* of every message: sequence is the next one's, grtt the advertised one */
     uint32_t header_version; /* changes with grtt: the objects' own headers are then made anew */
     uint64_t grtt_ns;        /* as advertised: what every timer counts in, on both sides; */
-    uint64_t slow_ns;        /* but until then receivers may be in a back-off or hold-off drawn with a greater one */
+    uint64_t slow_ns;        /* but until then receivers may be in a back-off or hold-off drawn with a greater one, */
+    uint64_t slow_grtt_ns;   /* at most this */
     uint8_t block_bits;      /* of a block number on the wire */
     enum hd_tx_life life;    /* by hd_tx_set_life() only */
     unsigned due;            /* HD_TX_DUE_* */

@@ -13,10 +13,13 @@ static void update_grtt(struct herald_norm_sender *sender, uint64_t now_ns)
 {
     uint8_t quantised = hd_rtt_encode(hd_grtt_ns(&sender->grtt));
     struct herald_norm_sender_event event = { .type = HERALD_NORM_SENDER_GRTT };
-    uint64_t slow_ns = now_ns + (sender->config.backoff_factor + UINT64_C(2)) * sender->grtt_ns;
+    uint64_t old_grtt_ns = sender->grtt_ns;
+    uint64_t slow_ns = now_ns + (sender->config.backoff_factor + UINT64_C(2)) * old_grtt_ns;
 
     if (quantised == sender->header.grtt)
         return;
+    if (now_ns >= sender->slow_ns || old_grtt_ns > sender->slow_grtt_ns)
+        sender->slow_grtt_ns = old_grtt_ns;
     sender->header.grtt = quantised;
     sender->header_version++;
     sender->grtt_ns = hd_rtt_decode_ns(quantised);

@@ -251,14 +251,20 @@ uint64_t hd_tx_next_marked(const struct hd_tx_object *object, enum hd_tx_bitmap 
  * there and back. What they ask for is sent again, and the time begins anew.
  *
  * All that is drawn with the GRTT that they know by then. When it falls, as it does at the start from a guess to what
- * is measured, they may be in a hold-off that lasts until slow_ns, and only what follows is as short as it is now.
+ * is measured, they may be in a hold-off that lasts until slow_ns, and only what follows is as short as it is now. But
+ * never does it take longer than if all of it were drawn with the greater one: what was sent long ago is done with,
+ * even if the GRTT falls, little by little, all the time.
  */
 uint64_t hd_tx_repair_until_ns(const struct herald_norm_sender *sender, uint64_t sent_ns, uint64_t notice_ns)
 {
     uint64_t backoff_ns = (sender->config.backoff_factor + UINT64_C(2)) * sender->grtt_ns;
+    uint64_t slow_backoff_ns = (sender->config.backoff_factor + UINT64_C(2)) * sender->slow_grtt_ns;
     uint64_t until_ns = sent_ns + notice_ns + 2 * backoff_ns;
+    uint64_t slow_until_ns = sent_ns + notice_ns + 2 * slow_backoff_ns;
 
-    return until_ns > sender->slow_ns + backoff_ns ? until_ns : sender->slow_ns + backoff_ns;
+    if (slow_until_ns > sender->slow_ns + backoff_ns)
+        slow_until_ns = sender->slow_ns + backoff_ns;
+    return until_ns > slow_until_ns ? until_ns : slow_until_ns;
 }
 
 /* The symbols gathered for one block join those that are pending. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The NORM sender's queue: room, release, sources that fail; and what feedback does to GRTT and rate. */
 #include "norm_kit.h"
+#include "norm_sender.h"
 #include "quant.h"
 
 #include <errno.h>
@@ -93,6 +94,21 @@ static void who_waits_for_room_is_told_even_if_more_is_sent(void **state)
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_RELEASED), 1);
     assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_SENT), 1);
     assert_int_equal(kit_try_enqueue(kit, 16), 0);
+    kit_free(kit);
+}
+
+/* It falls at each of a window's many probes, which says nothing about what was sent long ago. */
+static void what_was_sent_long_ago_is_done_with_while_the_grtt_falls(void **state)
+{
+    struct kit *kit = kit_new(NULL);
+    struct herald_norm_sender *sender = kit->sender;
+    uint64_t now_ns = 1000 * kit_grtt_ns();
+
+    (void)state;
+    sender->slow_grtt_ns = kit_grtt_ns() * 11 / 10;
+    sender->slow_ns = now_ns + 6 * sender->slow_grtt_ns; /* K is 4 */
+    assert_true(hd_tx_repair_until_ns(sender, now_ns - 14 * kit_grtt_ns(), 0) < now_ns);
+    assert_int_equal(hd_tx_repair_until_ns(sender, now_ns, 0), sender->slow_ns + 6 * kit_grtt_ns());
     kit_free(kit);
 }
 
@@ -440,6 +456,7 @@ int main(void)
         cmocka_unit_test(an_object_that_is_asked_for_is_kept),
         cmocka_unit_test(an_object_in_the_place_of_another_has_its_own_bytes),
         cmocka_unit_test(who_waits_for_room_is_told_even_if_more_is_sent),
+        cmocka_unit_test(what_was_sent_long_ago_is_done_with_while_the_grtt_falls),
         cmocka_unit_test(blocks_are_counted_over_all_objects),
         cmocka_unit_test(what_can_never_be_sent_is_refused),
         cmocka_unit_test(blocks_must_fit_the_width_of_their_number),
