@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Delivery from memory to memory through the library: DATA objects of 4 MiB, one behind the other, and an inbox that
+ * Delivery from memory to memory through the library: DATA objects of 1 MiB, one behind the other, and an inbox that
  * gives each to its program.
  *
  *     bench-copy-data send FILE ENDPOINT RECEIVERS    maps FILE; ends when all have given their receipts
@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 4 << 20 };
+enum { PIECE_BYTES = 1 << 20 };
 
 static _Noreturn void die(const struct herald_error *error)
 {

@@ -9,10 +9,11 @@
 #include <sys/epoll.h>
 
 enum {
-    RUNS_PER_TURN = 12,        /* some milliseconds at most, then feedback is looked at */
-    QUEUE_BYTES_MIN = 1 << 20, /* what waits to be sent before more objects are opened: */
-    QUEUE_BYTES_MAX = 8 << 20, /* within these limits, */
-    QUEUE_PER_SECOND = 4,      /* what takes a quarter of a second */
+    RUNS_PER_TURN = 12,           /* some milliseconds at most, then feedback is looked at */
+    DIGEST_FIRST_BYTES = 1 << 20, /* what is no larger is read before it is sent: its digest goes along */
+    QUEUE_BYTES_MIN = 1 << 20,    /* what waits to be sent before more objects are opened: */
+    QUEUE_BYTES_MAX = 8 << 20,    /* within these limits, */
+    QUEUE_PER_SECOND = 4,         /* what takes a quarter of a second */
 };
 
 /* ---- slots ----------------------------------------------------------------------------------- */
@@ -247,7 +248,6 @@ static int enqueue_pending(herald_delivery *delivery)
 {
     struct hd_slot *slot = &delivery->pending;
     const struct hd_entry *entry = hd_tree_entry(delivery->tree, slot->index);
-    uint64_t small_bytes = (uint64_t)delivery->norm_config.segment_bytes * delivery->norm_config.block_segments;
     struct herald_error error = { 0 };
     struct hd_info info;
     int r;
@@ -259,7 +259,7 @@ static int enqueue_pending(herald_delivery *delivery)
         return r;
     }
     fill_info(delivery, entry, slot->index, &info);
-    if (slot->source != NULL && slot->size_bytes <= small_bytes) {
+    if (slot->source != NULL && slot->size_bytes <= DIGEST_FIRST_BYTES) {
         r = hd_source_digest(slot->source, true, info.digest);
         info.has_digest = r == 0;
         if (r < 0 && hd_source_error(slot->source, &error) == 0)

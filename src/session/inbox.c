@@ -247,6 +247,7 @@ herald_inbox *herald_inbox_free(herald_inbox *inbox)
         release_note(&inbox->current);
     while (hd_ring_take(&inbox->notes, &inbox->current));
     hd_ring_release(&inbox->notes);
+    hd_spares_release(&inbox->spares);
     free(inbox->arrivals);
     free(inbox->accept);
     free(inbox->send_buffer);

@@ -437,7 +437,7 @@ int hd_arrival_open_store(herald_inbox *inbox, struct hd_arrival *arrival, bool 
     if (inbox->place != NULL)
         r = hd_store_new_file(&arrival->store, inbox->place, &facts, error);
     else if (inbox->config.kind == HERALD_INBOX_MEMORY)
-        r = hd_store_new_memory(&arrival->store, memory_bytes, &facts, error);
+        r = hd_store_new_memory(&arrival->store, &inbox->spares, memory_bytes, &facts, error);
     else if (arrival->size_bytes == 0 || hd_arrival_has_turn(inbox, arrival))
         r = hd_store_new_descriptor(&arrival->store, inbox->config.fd, WINDOW_BYTES, &facts, error);
     else

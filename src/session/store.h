@@ -48,8 +48,22 @@ HERALD_CHECKED int hd_store_new_descriptor(struct hd_store **ret_store, int fd, 
 /* Whether a descriptor is /dev/null: a store for it keeps nothing, and its sink cannot be read back. */
 bool hd_store_discards(int fd);
 
-/* In memory. -EFBIG if it is larger than `max_bytes`. */
-HERALD_CHECKED int hd_store_new_memory(struct hd_store **ret_store, size_t max_bytes,
+/*
+ * Memory of stores that are gone, for the next ones: new memory costs the kernel as much as receiving what goes there.
+ * All zero: none yet.
+ */
+struct hd_spares {
+    struct {
+        uint8_t *bytes;
+        size_t size_bytes;
+    } buffers[4];
+    size_t next; /* the one that gives way when another comes */
+};
+
+void hd_spares_release(struct hd_spares *spares);
+
+/* In memory. -EFBIG if it is larger than `max_bytes`. The spares must outlive the store. */
+HERALD_CHECKED int hd_store_new_memory(struct hd_store **ret_store, struct hd_spares *spares, size_t max_bytes,
                                        const struct hd_store_facts *facts, struct herald_error *error);
 
 /* An unfinished file and its journal stay where they are, unless it was discarded or is finished. */

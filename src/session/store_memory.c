@@ -5,10 +5,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SPARE_BYTES_MAX = 4 << 20 }; /* more is given back at once */
+
 struct store_memory {
     struct hd_store common;
+    struct hd_spares *spares;
     uint8_t *bytes;
+    size_t room_bytes;
 };
+
+/* ---- spares ---------------------------------------------------------------------------------- */
+
+void hd_spares_release(struct hd_spares *spares)
+{
+    for (size_t i = 0; i < sizeof(spares->buffers) / sizeof(spares->buffers[0]); i++)
+        free(spares->buffers[i].bytes);
+    *spares = (struct hd_spares){ 0 };
+}
+
+/* Not cleared: of a block that is read back only the symbols that came are looked at. @return whether there is any. */
+static bool take_memory(struct store_memory *store, size_t size_bytes)
+{
+    struct hd_spares *spares = store->spares;
+
+    for (size_t i = 0; i < sizeof(spares->buffers) / sizeof(spares->buffers[0]); i++) {
+        if (spares->buffers[i].size_bytes < size_bytes || spares->buffers[i].size_bytes / 2 > size_bytes)
+            continue;
+        store->bytes = spares->buffers[i].bytes;
+        store->room_bytes = spares->buffers[i].size_bytes;
+        spares->buffers[i].bytes = NULL;
+        spares->buffers[i].size_bytes = 0;
+        if (store->bytes != NULL)
+            return true;
+    }
+    store->room_bytes = size_bytes > 0 ? size_bytes : 1;
+    store->bytes = malloc(store->room_bytes);
+    return store->bytes != NULL;
+}
+
+static void give_memory(struct store_memory *store)
+{
+    struct hd_spares *spares = store->spares;
+    size_t place = spares->next;
+
+    if (store->room_bytes > SPARE_BYTES_MAX) {
+        free(store->bytes);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(spares->buffers) / sizeof(spares->buffers[0]); i++)
+        if (spares->buffers[i].bytes == NULL)
+            place = i;
+    free(spares->buffers[place].bytes);
+    spares->buffers[place].bytes = store->bytes;
+    spares->buffers[place].size_bytes = store->room_bytes;
+    spares->next = (place + 1) % (sizeof(spares->buffers) / sizeof(spares->buffers[0]));
+}
+
+/* ---- the store ------------------------------------------------------------------------------- */
 
 static int memory_write(struct hd_store *store, uint64_t offset_bytes, const uint8_t *bytes, size_t size_bytes)
 {
@@ -36,7 +89,7 @@ static int memory_flush(struct hd_store *store)
 
 static void memory_release(struct hd_store *store)
 {
-    free(((struct store_memory *)store)->bytes);
+    give_memory((struct store_memory *)store);
 }
 
 static const struct hd_store_ops memory_ops = {
@@ -47,8 +100,8 @@ static const struct hd_store_ops memory_ops = {
     .release = memory_release,
 };
 
-int hd_store_new_memory(struct hd_store **ret_store, size_t max_bytes, const struct hd_store_facts *facts,
-                        struct herald_error *error)
+int hd_store_new_memory(struct hd_store **ret_store, struct hd_spares *spares, size_t max_bytes,
+                        const struct hd_store_facts *facts, struct herald_error *error)
 {
     uint64_t size_bytes = facts->partition.object_bytes;
     char size_text[HD_SIZE_TEXT_BYTES], max_text[HD_SIZE_TEXT_BYTES];
@@ -58,10 +111,10 @@ int hd_store_new_memory(struct hd_store **ret_store, size_t max_bytes, const str
         return herald_error_set(error, -EFBIG, "it is larger (%s) than what is accepted in memory (%s)",
                                 hd_size_text(size_text, size_bytes), hd_size_text(max_text, max_bytes));
     store = calloc(1, sizeof(*store));
-    /* Not cleared: of a block that is read back only the symbols that came are looked at. */
     if (store != NULL)
-        store->bytes = malloc(size_bytes > 0 ? (size_t)size_bytes : 1);
-    if (store == NULL || store->bytes == NULL || hd_store_init(&store->common, &memory_ops, &facts->partition) < 0) {
+        store->spares = spares;
+    if (store == NULL || !take_memory(store, (size_t)size_bytes) ||
+        hd_store_init(&store->common, &memory_ops, &facts->partition) < 0) {
         if (store != NULL)
             free(store->bytes);
         free(store);

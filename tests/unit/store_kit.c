@@ -45,6 +45,7 @@ int kit_teardown(void **state)
     kit->store = hd_store_free(kit->store);
     kit->place = hd_place_free(kit->place);
     (void)nftw(kit->directory, delete, 16, FTW_DEPTH | FTW_PHYS);
+    hd_spares_release(&kit->spares);
     free(kit->bytes);
     free(kit->here);
     free(kit);

@@ -22,6 +22,7 @@ enum {
 struct kit {
     char directory[KIT_PATH_BYTES];
     struct hd_place *place;
+    struct hd_spares spares;
     struct hd_store *store;
     struct herald_norm_sink sink;
     struct herald_error error;

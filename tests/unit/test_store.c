@@ -38,7 +38,7 @@ static void shuffle(uint64_t *numbers, uint64_t count, uint32_t seed)
 
 static void open_memory(struct kit *kit)
 {
-    assert_int_equal(hd_store_new_memory(&kit->store, OBJECT_BYTES, &kit->facts, &kit->error), 0);
+    assert_int_equal(hd_store_new_memory(&kit->store, &kit->spares, OBJECT_BYTES, &kit->facts, &kit->error), 0);
     kit_use_store(kit);
 }
 
@@ -65,12 +65,29 @@ static void memory_holds_what_was_written_in_any_order(void **state)
     }
 }
 
+static void memory_is_used_again_for_what_is_about_as_large(void **state)
+{
+    struct kit *kit = *state;
+    const uint8_t *first;
+
+    kit_object(kit, OBJECT_BYTES, 1);
+    open_memory(kit);
+    first = hd_store_bytes(kit->store);
+    kit->store = hd_store_free(kit->store);
+    open_memory(kit);
+    assert_ptr_equal(hd_store_bytes(kit->store), first);
+    kit->store = hd_store_free(kit->store);
+    kit_object(kit, OBJECT_BYTES / 3, 1); /* it would waste most of it */
+    open_memory(kit);
+    assert_ptr_not_equal(hd_store_bytes(kit->store), first);
+}
+
 static void memory_has_a_limit(void **state)
 {
     struct kit *kit = *state;
 
     kit_object(kit, OBJECT_BYTES, 1);
-    assert_int_equal(hd_store_new_memory(&kit->store, 9000, &kit->facts, &kit->error), -EFBIG);
+    assert_int_equal(hd_store_new_memory(&kit->store, &kit->spares, 9000, &kit->facts, &kit->error), -EFBIG);
     assert_string_equal(kit->error.cause, "it is larger (10.0 kB) than what is accepted in memory (9.0 kB)");
     assert_null(kit->store);
 }
@@ -418,6 +435,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(memory_holds_what_was_written_in_any_order, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(memory_is_used_again_for_what_is_about_as_large, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(memory_has_a_limit, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(an_object_of_no_bytes_is_complete_at_once, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(what_is_not_a_segment_is_refused, kit_setup, kit_teardown),
