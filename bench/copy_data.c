@@ -3,7 +3,7 @@
  * Delivery from memory to memory through the library: DATA objects of 1 MiB, one behind the other, and an inbox that
  * gives each to its program.
  *
- *     bench-copy-data send FILE ENDPOINT RECEIVERS    maps FILE; ends when all have given their receipts
+ *     bench-copy-data send BYTES ENDPOINT RECEIVERS    ends when all have given their receipts
  *     bench-copy-data receive BYTES ENDPOINT          prints "complete, verified" when it has had so many
  *
  * One object of the whole size would measure how fast the machine finds that much memory at each receiver.
@@ -12,13 +12,9 @@
 
 #include <herald/session.h>
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { PIECE_BYTES = 1 << 20 };
 
@@ -36,25 +32,21 @@ static void parse_endpoint(const char *text, struct herald_endpoint *ret_endpoin
         die(&error);
 }
 
-/* All of it is there before the delivery begins. It is mapped, not read: that file is in memory already. */
-static const void *map_file(const char *path, size_t *ret_bytes)
+/* One piece, which is sent again and again: as the blasts send what lies in their ring. */
+static const char *make_piece(void)
 {
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    static char piece[PIECE_BYTES];
+    uint64_t number = 1;
 
-    if (fd < 0 || fstat(fd, &status) < 0)
-        bench_die(path);
-    *ret_bytes = (size_t)status.st_size;
-    const void *bytes = mmap(NULL, *ret_bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-
-    if (bytes == MAP_FAILED)
-        bench_die(path);
-    close(fd);
-    return bytes;
+    for (size_t i = 0; i < sizeof(piece); i++) {
+        number = number * UINT64_C(6364136223846793005) + 1442695040888963407;
+        piece[i] = (char)(number >> 56);
+    }
+    return piece;
 }
 
 /* @return the receivers that lack it. */
-static int send_bytes(const char *path, const char *endpoint, const char *receivers)
+static int send_bytes(const char *size, const char *endpoint, const char *receivers)
 {
     struct herald_delivery_config config = {
         .rate_bytes_per_s = HERALD_NORM_RATE_MAX_BYTES_PER_S,
@@ -62,18 +54,18 @@ static int send_bytes(const char *path, const char *endpoint, const char *receiv
     };
     struct herald_error error;
     herald_delivery *delivery;
-    size_t size_bytes;
-    const char *bytes = map_file(path, &size_bytes);
+    uint64_t size_bytes = strtoull(size, NULL, 10);
+    const char *piece = make_piece();
 
     parse_endpoint(endpoint, &config.endpoint);
     if (herald_delivery_new(&delivery, &config, &error) < 0)
         die(&error);
-    for (size_t at = 0; at < size_bytes; at += PIECE_BYTES) {
-        size_t piece_bytes = size_bytes - at < PIECE_BYTES ? size_bytes - at : PIECE_BYTES;
+    for (uint64_t at = 0; at < size_bytes; at += PIECE_BYTES) {
+        size_t piece_bytes = size_bytes - at < PIECE_BYTES ? (size_t)(size_bytes - at) : PIECE_BYTES;
         char name[32];
 
-        snprintf(name, sizeof(name), "piece-%zu", at / PIECE_BYTES);
-        if (herald_delivery_add_bytes(delivery, name, bytes + at, piece_bytes, &error) < 0)
+        snprintf(name, sizeof(name), "piece-%llu", (unsigned long long)(at / PIECE_BYTES));
+        if (herald_delivery_add_bytes(delivery, name, piece, piece_bytes, &error) < 0)
             die(&error);
     }
     int lacking = herald_delivery_run(delivery, NULL, NULL, &error);
@@ -134,6 +126,6 @@ int main(int argc, char **argv)
         return send_bytes(argv[2], argv[3], argv[4]) == 0 ? 0 : 1;
     if (argc == 4 && strcmp(argv[1], "receive") == 0)
         return receive_bytes(argv[2], argv[3]) ? 0 : 1;
-    fprintf(stderr, "usage: %s send FILE ENDPOINT RECEIVERS | receive BYTES ENDPOINT\n", argv[0]);
+    fprintf(stderr, "usage: %s send BYTES ENDPOINT RECEIVERS | receive BYTES ENDPOINT\n", argv[0]);
     return 2;
 }

@@ -108,8 +108,8 @@ def herald_receive_null(cell, _index):
 
 
 def herald_data_send(cell):
-    """The library alone: the mapped file as DATA objects."""
-    return [cell.program('bench-copy-data'), 'send', cell.file, f'{GROUP}:{PORT}', cell.receivers]
+    """The library alone: as many bytes, as DATA objects."""
+    return [cell.program('bench-copy-data'), 'send', cell.size_bytes, f'{GROUP}:{PORT}', cell.receivers]
 
 
 def herald_data_receive(cell, _index):
