@@ -5,15 +5,20 @@ enum {
     WINDOW_START_BYTES = 256 << 10,
     WINDOW_MIN_BYTES = 64 << 10, /* what fits the smallest usual receive buffer: net.core.rmem_default, halved */
     PROBES_PER_WINDOW = 4,
-    SPAN_DATAGRAMS_MIN = 16, /* fewer do not tell */
-    MUCH_PART = 8,           /* of what was sent: losing more is no chance */
+    SPAN_DATAGRAMS_MIN = 128, /* fewer do not tell: of 16, chance takes 2 soon, where 5% are lost */
+    MUCH_PART = 8,            /* of what was sent: losing more is no chance */
     LITTLE_PART = 64,
     SHRINK_PERCENT = 70,
     GROWTH_PART = 16, /* of what was taken, once it was too much */
+    AGAIN_COUNT_MAX = 5,
 };
 
 /* A process that has to wait for its turn on a busy host answers late; and who is overrun misses probes, too. */
 #define SILENCE_NS UINT64_C(1000000000)
+
+/* An answer is late after two round trips, but not so soon, and then after twice as long each time, up to this. */
+#define AGAIN_MIN_NS UINT64_C(1000000)
+#define AGAIN_MAX_NS UINT64_C(20000000)
 
 void hd_cc_flow_init(struct hd_cc_sender *cc, uint32_t window_bytes_max)
 {
@@ -66,6 +71,22 @@ bool hd_cc_flow_is_open(struct hd_cc_sender *cc, uint64_t now_ns, uint64_t *ret_
     return false;
 }
 
+bool hd_cc_flow_asks_again(struct hd_cc_sender *cc, uint64_t now_ns, uint64_t *ret_next_ns)
+{
+    const struct hd_cc_mark *last = &cc->marks[(cc->round - 1) % HD_CC_PROBES];
+    uint64_t wait_ns = 2 * cc->grtt_ns > AGAIN_MIN_NS ? 2 * cc->grtt_ns : AGAIN_MIN_NS;
+
+    wait_ns <<= cc->flow.again_count;
+    *ret_next_ns = last->sent_ns + (wait_ns < AGAIN_MAX_NS ? wait_ns : AGAIN_MAX_NS);
+    if (cc->peers_count == 0) /* nobody would answer at once */
+        *ret_next_ns = HERALD_NEVER;
+    if (now_ns < *ret_next_ns)
+        return false;
+    if (cc->flow.again_count < AGAIN_COUNT_MAX)
+        cc->flow.again_count++;
+    return true;
+}
+
 static void shrink(struct hd_cc_sender *cc)
 {
     uint32_t least = cc->flow.window_bytes_max < WINDOW_MIN_BYTES ? cc->flow.window_bytes_max : WINDOW_MIN_BYTES;
@@ -104,6 +125,14 @@ static void grow(struct hd_cc_sender *cc, uint64_t taken_bytes)
     cc->flow.was_full = false;
 }
 
+/* Without what the path loses by itself, as far as the automatic rate has found that out. */
+static uint64_t lost_by_us(const struct hd_cc_peer *peer, uint64_t sent, uint64_t lost)
+{
+    uint64_t usual = peer->base_sent > 0 ? sent * (peer->base_sent - peer->base_received) / peer->base_sent : 0;
+
+    return lost > usual ? lost - usual : 0;
+}
+
 void hd_cc_flow_on_report(struct hd_cc_sender *cc, struct hd_cc_peer *peer, const struct hd_cc_report *report,
                           uint64_t now_ns)
 {
@@ -114,6 +143,7 @@ void hd_cc_flow_on_report(struct hd_cc_sender *cc, struct hd_cc_peer *peer, cons
     if (mark == NULL || !report->has_delivery || (peer->has_taken && mark->round <= peer->taken.round))
         return;
     peer->taken_ns = now_ns;
+    cc->flow.again_count = 0;
     sent = mark->datagrams - peer->taken.datagrams;
     if (peer->has_taken && sent < SPAN_DATAGRAMS_MIN) {
         peer->taken.bytes = mark->bytes; /* the next answer tells of both spans */
@@ -121,9 +151,11 @@ void hd_cc_flow_on_report(struct hd_cc_sender *cc, struct hd_cc_peer *peer, cons
         return;
     }
     if (peer->has_taken && came <= sent && peer->taken.round >= cc->flow.cut_round) {
-        if (sent - came > sent / MUCH_PART)
+        uint64_t lost = lost_by_us(peer, sent, sent - came);
+
+        if (lost > sent / MUCH_PART)
             shrink(cc);
-        else if (sent - came <= sent / LITTLE_PART && is_last(cc, peer, mark, now_ns))
+        else if (lost <= sent / LITTLE_PART && is_last(cc, peer, mark, now_ns))
             grow(cc, mark->bytes - peer->taken.bytes);
     }
     peer->has_taken = true;

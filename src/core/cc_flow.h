@@ -22,6 +22,12 @@ bool hd_cc_flow_wants_probe(const struct hd_cc_sender *cc);
 /* Whether data may go out now. If not, *ret_until_ns is when it may although nobody answers; later than now. */
 bool hd_cc_flow_is_open(struct hd_cc_sender *cc, uint64_t now_ns, uint64_t *ret_until_ns);
 
+/*
+ * While it is not open: is a probe due because the last one's answer should be here, and it or the answer was lost? No
+ * data goes out that others would follow. If not, *ret_next_ns is when it will be.
+ */
+bool hd_cc_flow_asks_again(struct hd_cc_sender *cc, uint64_t now_ns, uint64_t *ret_next_ns);
+
 /* Called by cc_sender.c. */
 void hd_cc_flow_init(struct hd_cc_sender *cc, uint32_t window_bytes_max);
 void hd_cc_flow_on_report(struct hd_cc_sender *cc, struct hd_cc_peer *peer, const struct hd_cc_report *report,

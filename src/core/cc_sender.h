@@ -100,10 +100,11 @@ enum hd_cc_phase {
 struct hd_cc_flow {
     uint32_t window_bytes_max; /* 0: there is no window */
     uint32_t window_bytes;
-    uint64_t begun_ns;  /* when something was first to be sent; 0: not yet */
-    uint32_t cut_round; /* first probe after the last reduction */
-    bool is_doubling;   /* it was never too much */
-    bool was_full;      /* since it last grew */
+    uint64_t begun_ns;   /* when something was first to be sent; 0: not yet */
+    uint32_t cut_round;  /* first probe after the last reduction */
+    bool is_doubling;    /* it was never too much */
+    bool was_full;       /* since it last grew */
+    uint8_t again_count; /* probes in a row that were sent again */
 };
 
 struct hd_cc_sender {

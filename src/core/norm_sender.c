@@ -447,12 +447,20 @@ static bool has_data(const struct herald_norm_sender *sender)
 /* The window (cc_flow.h): a probe is due first, or receivers have to take more before there is more. */
 static bool is_held(struct herald_norm_sender *sender, uint64_t now_ns)
 {
+    uint64_t again_ns;
+
     sender->held_ns = 0;
-    if (hd_cc_flow_wants_probe(&sender->cc)) {
-        sender->due |= HD_TX_DUE_PROBE;
-        return true;
+    if (!hd_cc_flow_wants_probe(&sender->cc)) {
+        if (hd_cc_flow_is_open(&sender->cc, now_ns, &sender->held_ns))
+            return false;
+        if (!hd_cc_flow_asks_again(&sender->cc, now_ns, &again_ns)) {
+            if (again_ns < sender->held_ns)
+                sender->held_ns = again_ns;
+            return true;
+        }
     }
-    return !hd_cc_flow_is_open(&sender->cc, now_ns, &sender->held_ns);
+    sender->due |= HD_TX_DUE_PROBE;
+    return true;
 }
 
 /* Each turn sends something, or has one thing less to send. */

@@ -137,7 +137,7 @@ struct herald_inbox {
     struct hd_node node;
     herald_loss *loss; /* of the node's receiver */
     herald_norm_receiver *norm;
-    struct hd_place *place; /* NULL: not to files */
+    struct hd_place *place;  /* NULL: not to files */
     struct hd_spares spares; /* of what is received into memory */
     uint8_t *send_buffer;
     size_t send_buffer_bytes;

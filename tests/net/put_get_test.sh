@@ -137,9 +137,9 @@ wait_line silent_b.out '^tree/docs/deep/data '
 stop silent_b
 ok 'and it comes without a word' diff -r --no-dereference "$T/src/tree" "$T/c/tree"
 
-head -c 800000 /dev/zero >"$T/src/changing"
+head -c 2400000 /dev/zero >"$T/src/changing"
 get changing_b B $EP -d "$T/b" --once
-start changing A herald put $EP "$T/src/changing" --rate 6mbit
+start changing A herald put $EP "$T/src/changing" --rate 18mbit
 wait_until "find '$T/b/.herald-partial' -name '*.part' | grep -q ."
 tr '\0' x <"$T/src/changing" | dd of="$T/src/changing" conv=notrunc status=none
 finish changing

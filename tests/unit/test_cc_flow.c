@@ -159,6 +159,43 @@ static void who_repeats_old_answers_does_not_hold_it_either(void **state)
     assert_true(is_open(start_ns + 2000 * MS));
 }
 
+static void a_probe_without_an_answer_is_sent_again(void **state)
+{
+    uint64_t next_ns;
+
+    (void)state;
+    begin(WINDOW_MAX);
+    assert_false(hd_cc_flow_asks_again(&cc, start_ns + 100 * MS, &next_ns)); /* nobody would answer */
+    assert_int_equal(next_ns, HERALD_NEVER);
+    answer(ALICE, probe(), 0, start_ns);
+    send_datagrams(WINDOW_START / DATAGRAM + 1);
+    (void)probe();
+    assert_false(hd_cc_flow_asks_again(&cc, start_ns, &next_ns));
+    assert_int_equal(next_ns, start_ns + 2 * MS); /* two round trips */
+    assert_true(hd_cc_flow_asks_again(&cc, next_ns, &next_ns));
+    assert_false(hd_cc_flow_asks_again(&cc, start_ns + 2 * MS, &next_ns)); /* later and later */
+    assert_int_equal(next_ns, start_ns + 4 * MS);
+    for (int i = 0; i < 20; i++)
+        assert_true(hd_cc_flow_asks_again(&cc, start_ns + 20 * MS, &next_ns));
+    assert_int_equal(next_ns, start_ns + 20 * MS);
+}
+
+static void what_the_path_loses_by_itself_does_not_shrink_the_window(void **state)
+{
+    uint32_t got = 0;
+    uint32_t before;
+
+    (void)state;
+    begin(WINDOW_MAX);
+    answer(ALICE, probe(), 0, start_ns);
+    cc.peers[0].base_sent = 100; /* as the automatic rate has found */
+    cc.peers[0].base_received = 80;
+    before = cc.flow.window_bytes;
+    assert_true(fill_and_lose(ALICE, &got, 20) > before);
+    before = cc.flow.window_bytes;
+    assert_true(fill_and_lose(ALICE, &got, 40) < before);
+}
+
 static void who_does_not_tell_what_came_is_not_waited_for(void **state)
 {
     const struct hd_cc_report report = { .node_id = ALICE, .rate_bps = 1000000, .sequence = 1 };
@@ -344,6 +381,8 @@ int main(void)
         cmocka_unit_test(the_slowest_receiver_holds_the_sender),
         cmocka_unit_test(a_silent_receiver_does_not_hold_it_for_long),
         cmocka_unit_test(who_repeats_old_answers_does_not_hold_it_either),
+        cmocka_unit_test(a_probe_without_an_answer_is_sent_again),
+        cmocka_unit_test(what_the_path_loses_by_itself_does_not_shrink_the_window),
         cmocka_unit_test(who_does_not_tell_what_came_is_not_waited_for),
         cmocka_unit_test(four_probes_go_out_in_a_window),
         cmocka_unit_test(the_window_grows_to_its_limit_while_nothing_is_lost),
