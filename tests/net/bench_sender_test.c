@@ -46,8 +46,9 @@ static void forge_report(int fd, const herald_bench_sender *sender, uint32_t num
     ip.saddr = htonl(0x0a090002 + number % 250);
     udp.len = htons((uint16_t)(sizeof(udp) + (size_t)size_bytes));
     ip.tot_len = htons((uint16_t)(sizeof(ip) + sizeof(udp) + (size_t)size_bytes));
-    ip.check = checksum(&ip, sizeof(ip));
     at = (uint8_t *)memcpy(at, &ether, sizeof(ether)) + sizeof(ether);
+    memcpy(at, &ip, sizeof(ip));
+    ip.check = checksum(at, sizeof(ip));
     at = (uint8_t *)memcpy(at, &ip, sizeof(ip)) + sizeof(ip);
     memcpy(at, &udp, sizeof(udp));
     size_bytes += (int)(sizeof(ether) + sizeof(ip) + sizeof(udp));
