@@ -301,6 +301,8 @@ struct herald_inbox_config {
     enum herald_inbox_clash clash;
     bool any_links; /**< accept symbolic links that lead outside the directory; otherwise they are refused */
     bool no_sync;   /**< do not wait until the disk has it before it counts as received */
+    bool all_again; /**< DIRECTORY: a run that was killed during a delivery left files in their places: receive, and
+                         tell of, these again, for a program that may not have seen them; otherwise they are there */
     const struct herald_address *accept; /**< senders that are listened to; none: all */
     size_t accept_count;
     uint64_t count;              /**< finish after so many objects, those that were skipped included; 0: never */

@@ -31,7 +31,7 @@ static const struct option get_options[] = {
     { "on-complete", 0, "CMD", OPTION_TEXT, AT(on_complete), 0, 0, NULL, NULL, "command",
       "run CMD for each file that is complete, one after the other, with HERALD_PATH, HERALD_NAME, HERALD_SIZE, "
       "HERALD_SENDER, HERALD_SENDER_HOST and HERALD_VERIFIED (1 or 0) in its environment. What it prints goes to "
-      "standard error" },
+      "standard error. If get is killed and started again, files are received, and CMD is run, again rather than not" },
     { "shell", 0, NULL, OPTION_FLAG, AT(shell), 0, 0, NULL, NULL, NULL,
       "give CMD to /bin/sh -c; without it CMD is split at blanks and no shell sees it" },
     { "accept", 0, "ADDR", OPTION_LIST, AT(accept), 0, 0, NULL, NULL, NULL,

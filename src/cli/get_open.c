@@ -109,6 +109,7 @@ static int open_inbox(struct get *get, struct herald_error *error)
         .clash = clash_of(settings),
         .any_links = settings->any_links,
         .no_sync = settings->no_sync,
+        .all_again = settings->on_complete != NULL, /* it has to run for each, at least once */
         .accept = get->accept,
         .accept_count = settings->accept.count,
         .count = (uint64_t)settings->count,

@@ -154,7 +154,7 @@ static void start_over(herald_inbox *inbox, struct hd_origin *origin, uint64_t d
     origin->segment_bytes = old.segment_bytes;
     origin->silent_ns = old.silent_ns;
     origin->delivery_id = delivery_id;
-    if (inbox->place != NULL)
+    if (inbox->place != NULL && !inbox->config.all_again)
         origin->ledger = hd_ledger_open(inbox->place, delivery_id, resume_entry, origin);
 }
 
@@ -168,7 +168,7 @@ int hd_origin_note_entry(herald_inbox *inbox, struct hd_origin *origin, uint64_t
 
 void hd_origin_note_file(herald_inbox *inbox, struct hd_origin *origin, uint32_t index, const char *path)
 {
-    if (inbox->place == NULL || path == NULL || origin->is_ended || origin->entries == 1)
+    if (inbox->place == NULL || path == NULL || origin->is_ended || origin->entries == 1 || inbox->config.all_again)
         return;
     if (origin->ledger == NULL)
         origin->ledger = hd_ledger_new(inbox->place, origin->delivery_id);

@@ -69,6 +69,27 @@ finish second
 finish c
 ok 'and it is as it was sent' diff -r "$T/tree" "$T/b/tree"
 
+# ---- a program has to see each file
+rm -rf "$T/b/tree" "$T/c/tree"
+: >"$T/seen"
+# shellcheck disable=SC2016
+see=(--shell --on-complete 'echo "$HERALD_NAME" >>'"$T/seen")
+start c C herald get $EP -d "$T/c" --once --json
+start first B herald get $EP -d "$T/b" --once --json "${see[@]}"
+wait_line first.out '"event":"receiving"'
+wait_line c.out '"event":"receiving"'
+start put A herald put $EP "$T/tree" --rate 40mbit --expect 2 --give-up 2s --json
+wait_until "[ \$(count first.out '\"event\":\"object\"') -ge 5 ]"
+kill -KILL "${pid_of[first]}"
+finish first
+: >"$T/seen"
+start second B herald get $EP -d "$T/b" --once --json "${see[@]}"
+finish put
+is 'with --on-complete: the delivery succeeds' $status 0
+finish second
+finish c
+is 'the second run runs the program for all of them' "$(grep -c '^tree/below/' "$T/seen")" $FILES
+
 # ---- killed when it has all, before the sender has gone
 start c C herald get $EP -d "$T/c" --once --json
 rm -rf "$T/b/tree"
