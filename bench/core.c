@@ -113,6 +113,14 @@ static int write_at(void *user, uint64_t offset_bytes, const uint8_t *bytes, siz
     return 0;
 }
 
+static size_t write_many(void *user, uint64_t offset_bytes, const uint8_t *bytes, size_t segment_bytes,
+                         size_t stride_bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)write_at(user, offset_bytes + i * segment_bytes, bytes + i * stride_bytes, segment_bytes);
+    return count;
+}
+
 static const uint8_t *read_at(void *user, uint64_t offset_bytes, size_t size_bytes)
 {
     struct run *run = user;
@@ -127,7 +135,8 @@ static int accept_object(void *user, const struct herald_norm_offer *offer, stru
 
     if (offer->size_bytes != run->object_bytes)
         return -1;
-    *ret_sink = (struct herald_norm_sink){ .user = run, .write_at = write_at, .read_at = read_at };
+    *ret_sink =
+        (struct herald_norm_sink){ .user = run, .write_at = write_at, .write_many = write_many, .read_at = read_at };
     return 0;
 }
 

@@ -67,6 +67,18 @@ static int write_at(void *user, uint64_t offset_bytes, const uint8_t *bytes, siz
     return 0;
 }
 
+static size_t write_many(void *user, uint64_t offset_bytes, const uint8_t *bytes, size_t segment_bytes,
+                         size_t stride_bytes, size_t count)
+{
+    struct sink *sink = user;
+
+    fuzz_require(count > 0 && stride_bytes > segment_bytes && count * segment_bytes <= sink->block_bytes);
+    for (size_t i = 0; i < count; i++)
+        if (write_at(user, offset_bytes + i * segment_bytes, bytes + i * stride_bytes, segment_bytes) < 0)
+            return i;
+    return count;
+}
+
 static const uint8_t *read_at(void *user, uint64_t offset_bytes, size_t size_bytes)
 {
     struct sink *sink = user;
@@ -110,6 +122,8 @@ static int accept_object(void *user, const struct herald_norm_offer *offer, stru
     *ret_sink = (struct herald_norm_sink){ .user = sink, .write_at = write_at, .block_changed = block_changed };
     if (offer->object_id % 4 != 2)
         ret_sink->read_at = read_at;
+    if (offer->object_id % 8 < 6)
+        ret_sink->write_many = write_many;
     target->has_new_sink = offer->object_id % 4 == 3;
     return 0;
 }

@@ -102,6 +102,12 @@ struct herald_norm_sink {
      *  @return 0; -EAGAIN: no room now, nothing of it was stored: it counts as lost (HERALD_NORM_DROP_LIMIT) and is
      *          asked for again; another -errno: the object is aborted with that error. */
     int (*write_at)(void *user, uint64_t offset_bytes, const uint8_t *bytes, size_t size_bytes);
+    /** NULL, or stores what follows each other without a gap, as it lies in the packets that came together: `count`
+     *  segments of `segment_bytes`, of one block, each `stride_bytes` behind the one before. It spares many calls of
+     *  write_at(), which is called for all else, and for what this one did not take.
+     *  @return how many were stored, from the first on, 0 to `count`. */
+    size_t (*write_many)(void *user, uint64_t offset_bytes, const uint8_t *bytes, size_t segment_bytes,
+                         size_t stride_bytes, size_t count);
     /** What was written, a block at most, to repair the rest of it. Parts that were never written may hold anything.
      *  NULL instead of a function: it cannot be read back. Then only what was lost itself is asked for, and parity
      *  that comes is dropped (HERALD_NORM_DROP_UNSUPPORTED).

@@ -314,45 +314,95 @@ static struct hd_rx_remote *input_packet(herald_norm_receiver *receiver, const s
     return remote;
 }
 
-/*
- * DATA of the block that the one before is of: nothing of the sender changes with them.
- * @return the bytes that were taken
- */
-static size_t input_next(herald_norm_receiver *receiver, struct hd_rx_remote *remote, struct hd_message *message,
-                         const uint8_t *last, struct hd_cursor run, size_t datagram_bytes, uint64_t now_ns)
+/* Where a receiver is in a run of DATA. */
+struct run {
+    struct hd_rx_remote *remote;
+    const uint8_t *last; /* the packet that was taken last */
+    struct hd_message message;
+    struct hd_cursor rest;
+    size_t datagram_bytes;
+};
+
+/* The next packet, if it is of the block that the one before is of: nothing of the sender changes with it. */
+static bool input_next(herald_norm_receiver *receiver, struct run *run, uint64_t now_ns)
 {
-    const uint8_t *begin = run.at;
+    size_t left_bytes = hd_cursor_left(&run->rest);
+    size_t packet_bytes = left_bytes < run->datagram_bytes ? left_bytes : run->datagram_bytes;
 
-    while (hd_cursor_left(&run) > 0 && !hd_events_pending(&receiver->events)) {
-        size_t packet_bytes = hd_cursor_left(&run) < datagram_bytes ? hd_cursor_left(&run) : datagram_bytes;
+    if (!hd_wire_decode_next(run->rest.at, packet_bytes, run->last, &run->message))
+        return false;
+    hd_rx_remote_hear_next(receiver, run->remote, &run->message, packet_bytes, now_ns);
+    input_sender(receiver, run->remote, &run->message, now_ns);
+    run->last = run->rest.at;
+    run->rest.at += packet_bytes;
+    return true;
+}
 
-        if (!hd_wire_decode_next(run.at, packet_bytes, last, message))
-            break;
-        hd_rx_remote_hear_next(receiver, remote, message, packet_bytes, now_ns);
-        input_sender(receiver, remote, message, now_ns);
-        last = run.at;
-        run.at += packet_bytes;
+/* How many packets can be taken at once: source symbols that count on from the one before. */
+static size_t count_stretch(const herald_norm_receiver *receiver, const struct run *run,
+                            const struct hd_rx_object *object)
+{
+    size_t max = hd_cursor_left(&run->rest) / run->datagram_bytes;
+    size_t room;
+
+    if (max == 0)
+        return 0;
+    room = hd_rx_block_room(receiver, object, &run->message.data.position);
+    return hd_wire_count_next(run->rest.at, run->datagram_bytes, room < max ? room : max, run->last, &run->message);
+}
+
+/* Takes many packets at once, with the same effect as one by one. @return false: one by one is as well */
+static bool input_stretch(herald_norm_receiver *receiver, struct run *run, uint64_t now_ns)
+{
+    struct hd_data *data = &run->message.data;
+    struct hd_rx_object *object = hd_rx_object_of_run(run->remote, &run->message);
+    struct hd_rx_stretch stretch;
+    size_t header_bytes;
+
+    if (!object || run->datagram_bytes <= object->segment_bytes)
+        return false;
+    header_bytes = run->datagram_bytes - object->segment_bytes;
+    if (run->last + header_bytes != data->payload.at)
+        return false;
+    stretch = (struct hd_rx_stretch){ .first = data->position.id,
+                                      .bytes = run->rest.at + header_bytes,
+                                      .stride_bytes = run->datagram_bytes,
+                                      .count = (uint16_t)count_stretch(receiver, run, object) };
+    stretch.first.symbol++;
+    if (stretch.count < 2)
+        return false;
+    stretch.count = hd_rx_block_input_many(receiver, object, &stretch);
+    for (uint16_t i = 0; i < stretch.count; i++) {
+        run->message.header.sequence++;
+        hd_rx_remote_hear_next(receiver, run->remote, &run->message, run->datagram_bytes, now_ns);
+        hd_rx_window_near(run->remote);
+        run->last = run->rest.at;
+        run->rest.at += run->datagram_bytes;
     }
-    return (size_t)(run.at - begin);
+    data->position.id.symbol += stretch.count;
+    data->payload = hd_cursor_over(run->last + header_bytes, object->segment_bytes);
+    return stretch.count > 0;
 }
 
 int64_t herald_norm_receiver_input_run(herald_norm_receiver *receiver, const struct herald_peer *from, bool unicast,
                                        const uint8_t *run, size_t run_bytes, size_t datagram_bytes, uint64_t now_ns)
 {
-    size_t taken_bytes = run_bytes < datagram_bytes || datagram_bytes == 0 ? run_bytes : datagram_bytes;
-    struct hd_message message;
-    struct hd_rx_remote *remote;
+    size_t first_bytes = run_bytes < datagram_bytes || datagram_bytes == 0 ? run_bytes : datagram_bytes;
+    struct run left = { .last = run,
+                        .rest = hd_cursor_over(run + first_bytes, run_bytes - first_bytes),
+                        .datagram_bytes = datagram_bytes };
 
     (void)unicast; /* a sender that knows us well may talk to us alone */
     if (hd_events_pending(&receiver->events))
         return -EBUSY;
-    remote = input_packet(receiver, from, run, taken_bytes, &message, now_ns);
-    if (!remote)
-        return (int64_t)taken_bytes;
-    taken_bytes += input_next(receiver, remote, &message, run,
-                              hd_cursor_over(run + taken_bytes, run_bytes - taken_bytes), datagram_bytes, now_ns);
-    hd_rx_timer_update(receiver, remote);
-    return (int64_t)taken_bytes;
+    left.remote = input_packet(receiver, from, run, first_bytes, &left.message, now_ns);
+    if (!left.remote)
+        return (int64_t)first_bytes;
+    while (hd_cursor_left(&left.rest) > 0 && !hd_events_pending(&receiver->events))
+        if (!input_stretch(receiver, &left, now_ns) && !input_next(receiver, &left, now_ns))
+            break;
+    hd_rx_timer_update(receiver, left.remote);
+    return (int64_t)(left.rest.at - run);
 }
 
 int herald_norm_receiver_input(herald_norm_receiver *receiver, const struct herald_peer *from, bool unicast,

@@ -484,6 +484,9 @@ static inline bool hd_rx_object_has_room(const herald_norm_receiver *receiver)
            (receiver->free_object || receiver->objects_used < receiver->config.objects_max);
 }
 
+/* The object that a packet was of which has been taken, if it may take many DATA at once; otherwise NULL. */
+struct hd_rx_object *hd_rx_object_of_run(const struct hd_rx_remote *remote, const struct hd_message *message);
+
 /* INFO and DATA. */
 void hd_rx_object_input(herald_norm_receiver *receiver, struct hd_rx_remote *remote, const struct hd_message *message,
                         uint64_t now_ns);
@@ -552,6 +555,22 @@ static inline bool hd_rx_object_takes_parity(const struct hd_rx_object *object)
 {
     return object->sink.read_at || hd_rx_object_is_stream(object);
 }
+
+/* Source symbols of one block, one behind the other, as the packets of a run bring them. */
+struct hd_rx_stretch {
+    struct hd_payload_id first;
+    const uint8_t *bytes; /* of the first */
+    size_t stride_bytes;  /* from one to the next */
+    uint16_t count;
+};
+
+/* How many source symbols can follow that one at once: full ones, none of which is here. 0: one by one is as well. */
+uint16_t hd_rx_block_room(const herald_norm_receiver *receiver, const struct hd_rx_object *object,
+                          const struct hd_position *after);
+
+/* Takes them; the object may be closed by it. @return how many: of the next the sink wants to hear alone */
+uint16_t hd_rx_block_input_many(herald_norm_receiver *receiver, struct hd_rx_object *object,
+                                const struct hd_rx_stretch *stretch);
 
 /* DATA of an open FILE or DATA object, which may be closed by it. @return false: it names what does not exist. */
 bool hd_rx_block_input(herald_norm_receiver *receiver, struct hd_rx_object *object, const struct hd_data *data);

@@ -191,6 +191,15 @@ static void complete(herald_norm_receiver *receiver, struct hd_rx_object *object
 
 /* --- a symbol comes --- */
 
+/* Is there such a block, and as long as the packet says, if it does (RFC 5445 section 5.2.1)? */
+static bool names_block(const struct hd_rx_object *object, const struct hd_position *position)
+{
+    if (position->id.block >= object->partition.blocks)
+        return false;
+    return position->fec_id != HD_FEC_SMALL_BLOCK ||
+           position->id.block_symbols == hd_partition_block_symbols(&object->partition, position->id.block);
+}
+
 /* What is remembered of a block that something has come of; `partial` if there is one already. */
 static struct hd_rx_partial *remember(herald_norm_receiver *receiver, struct hd_rx_object *object,
                                       struct hd_rx_partial *partial, uint64_t block)
@@ -236,6 +245,46 @@ static bool input_source(herald_norm_receiver *receiver, struct hd_rx_object *ob
     return true;
 }
 
+uint16_t hd_rx_block_room(const herald_norm_receiver *receiver, const struct hd_rx_object *object,
+                          const struct hd_position *after)
+{
+    uint64_t block = after->id.block;
+    uint32_t next = after->id.symbol + 1u;
+    const struct hd_rx_partial *partial;
+    uint16_t symbols;
+
+    if (!names_block(object, after))
+        return 0;
+    partial = hd_rx_partial_find(receiver, object, block);
+    symbols = hd_partition_block_symbols(&object->partition, block);
+    if (hd_partition_bytes(&object->partition, block, (uint16_t)(symbols - 1)) != object->segment_bytes)
+        symbols--; /* the end of the object, a short one */
+    if (!partial || partial->parity_count > 0 || next >= symbols)
+        return 0;
+    return (uint16_t)(hd_bits_first_set(partial->received, next, symbols) - next);
+}
+
+uint16_t hd_rx_block_input_many(herald_norm_receiver *receiver, struct hd_rx_object *object,
+                                const struct hd_rx_stretch *stretch)
+{
+    uint64_t block = stretch->first.block;
+    uint16_t symbol = stretch->first.symbol;
+    struct hd_rx_partial *partial = hd_rx_partial_find(receiver, object, block);
+    size_t count = object->sink.write_many(object->sink.user, hd_partition_offset(&object->partition, block, symbol),
+                                           stretch->bytes, object->segment_bytes, stretch->stride_bytes,
+                                           stretch->count);
+
+    assert(count <= stretch->count);
+    receiver->statistics.source_datagrams += count;
+    receiver->statistics.payload_bytes += count * object->segment_bytes;
+    object->received_bytes += count * object->segment_bytes;
+    hd_bits_set_range(partial->received, symbol, symbol + count);
+    partial->source_count = (uint16_t)(partial->source_count + count);
+    if (partial->source_count == hd_partition_block_symbols(&object->partition, block))
+        complete(receiver, object, partial, NULL);
+    return (uint16_t)count;
+}
+
 /* The last parity symbol that a block needs is decoded from where it is; only the others take memory. */
 static bool input_parity(herald_norm_receiver *receiver, struct hd_rx_object *object, const struct hd_data *data)
 {
@@ -275,13 +324,12 @@ bool hd_rx_block_input(herald_norm_receiver *receiver, struct hd_rx_object *obje
     uint32_t symbol = data->position.id.symbol;
     uint32_t source_symbols;
 
-    if (block >= object->partition.blocks) {
+    if (!names_block(object, &data->position)) {
         hd_rx_drop(receiver, HERALD_NORM_DROP_INCONSISTENT);
         return false;
     }
     source_symbols = hd_partition_block_symbols(&object->partition, block);
-    if (symbol >= source_symbols + object->parity_symbols ||
-        (data->position.fec_id == HD_FEC_SMALL_BLOCK && data->position.id.block_symbols != source_symbols)) {
+    if (symbol >= source_symbols + object->parity_symbols) {
         hd_rx_drop(receiver, HERALD_NORM_DROP_INCONSISTENT);
         return false;
     }

@@ -485,6 +485,16 @@ static void contradict(herald_norm_receiver *receiver, struct hd_rx_object *obje
         hd_rx_object_restart(receiver, object);
 }
 
+struct hd_rx_object *hd_rx_object_of_run(const struct hd_rx_remote *remote, const struct hd_message *message)
+{
+    struct hd_rx_object *object = remote->last_object;
+
+    if (message->kind != HD_KIND_DATA || !object || (uint16_t)object->id != message->data.position.object_id ||
+        hd_rx_object_is_stream(object) || !object->sink.write_many)
+        return NULL;
+    return remote->has_fti && is_same_fec(remote, message) && is_consistent(object, message) ? object : NULL;
+}
+
 /* The part that every packet of the block in progress takes, besides storing it, is the first `if` only. */
 void hd_rx_object_input(herald_norm_receiver *receiver, struct hd_rx_remote *remote, const struct hd_message *message,
                         uint64_t now_ns)

@@ -299,6 +299,16 @@ int hd_wire_decode(const uint8_t *packet, size_t packet_bytes, struct hd_message
  */
 bool hd_wire_decode_next(const uint8_t *packet, size_t packet_bytes, const uint8_t *last, struct hd_message *message);
 
+/*
+ * How many packets at the beginning of a run count on from a DATA: only sequence number and symbol differ, and each is
+ * one more than before.
+ *
+ * @param last     the packet that message was decoded from
+ * @param max      no more are looked at
+ */
+size_t hd_wire_count_next(const uint8_t *run, size_t datagram_bytes, size_t max, const uint8_t *last,
+                          const struct hd_message *message);
+
 /* A short text, in lower case: "header length". */
 const char *hd_malformed_name(enum hd_malformed reason);
 

@@ -4,7 +4,7 @@
 #include "wire_internal.h"
 
 /* Fields of a packet, for hd_wire_decode_next(). */
-enum { HEADER_WORDS_AT = 1, SEQUENCE_AT = 2, SOURCE_AT = 4, PAYLOAD_ID_AT = 16 };
+enum { HEADER_WORDS_AT = 1, SEQUENCE_AT = 2, SOURCE_AT = 4, PAYLOAD_ID_AT = 16, HEADER_BYTES_MAX = UINT8_MAX * 4 };
 
 /*
  * A reader's -EBADMSG as a reason. The header cursor ends where hdr_len says, so a field that is missing there is a
@@ -484,15 +484,20 @@ int hd_wire_decode(const uint8_t *packet, size_t packet_bytes, struct hd_message
     return decode_typed(type, header, cursor, message);
 }
 
+/* Has the next packet of a run what a DATA before it had? Some extensions are views of the packet that they were in. */
+static bool can_go_on(const struct hd_message *message, size_t header_bytes, size_t packet_bytes)
+{
+    return message->kind == HD_KIND_DATA && packet_bytes >= header_bytes &&
+           !(message->extensions.present & (HD_EXT_AUTH | HD_EXT_APPLICATION));
+}
+
 bool hd_wire_decode_next(const uint8_t *packet, size_t packet_bytes, const uint8_t *last, struct hd_message *message)
 {
     size_t header_bytes = (size_t)last[HEADER_WORDS_AT] * 4;
     size_t id_end;
     size_t symbol_at;
 
-    /* These extensions are views of the packet that they were in. */
-    if (message->kind != HD_KIND_DATA || packet_bytes < header_bytes ||
-        message->extensions.present & (HD_EXT_AUTH | HD_EXT_APPLICATION))
+    if (!can_go_on(message, header_bytes, packet_bytes))
         return false;
     id_end = PAYLOAD_ID_AT + hd_wire_payload_id_bytes(message->data.position.fec_id);
     symbol_at = id_end - (message->data.position.fec_id == HD_FEC_SMALL_BLOCK ? 2 : 1);
@@ -504,6 +509,28 @@ bool hd_wire_decode_next(const uint8_t *packet, size_t packet_bytes, const uint8
     message->data.position.id.symbol = id_end - symbol_at == 2 ? hd_load_u16(packet + symbol_at) : packet[symbol_at];
     message->data.payload = hd_cursor_over(packet + header_bytes, packet_bytes - header_bytes);
     return true;
+}
+
+size_t hd_wire_count_next(const uint8_t *run, size_t datagram_bytes, size_t max, const uint8_t *last,
+                          const struct hd_message *message)
+{
+    size_t header_bytes = (size_t)last[HEADER_WORDS_AT] * 4;
+    size_t symbol_at = PAYLOAD_ID_AT + hd_wire_payload_id_bytes(message->data.position.fec_id) - 1;
+    uint8_t expected[HEADER_BYTES_MAX];
+    size_t count = 0;
+
+    if (!can_go_on(message, header_bytes, datagram_bytes))
+        return 0;
+    memcpy(expected, last, header_bytes);
+    /* The low byte of the symbol is the last of its field with every scheme; a block has less than 256. */
+    while (count < max && expected[symbol_at] < UINT8_MAX) {
+        expected[symbol_at]++;
+        hd_store_u16(expected + SEQUENCE_AT, (uint16_t)(message->header.sequence + count + 1));
+        if (memcmp(run + count * datagram_bytes, expected, header_bytes) != 0)
+            break;
+        count++;
+    }
+    return count;
 }
 
 const char *hd_malformed_name(enum hd_malformed reason)

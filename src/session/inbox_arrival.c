@@ -389,6 +389,16 @@ static int store_write(void *user, uint64_t offset_bytes, const uint8_t *bytes, 
                                   : -EAGAIN;
 }
 
+static size_t store_write_many(void *user, uint64_t offset_bytes, const uint8_t *bytes, size_t segment_bytes,
+                               size_t stride_bytes, size_t count)
+{
+    struct hd_arrival *arrival = user;
+
+    return arrival->store != NULL
+               ? arrival->sink.write_many(arrival->sink.user, offset_bytes, bytes, segment_bytes, stride_bytes, count)
+               : 0;
+}
+
 static const uint8_t *store_read(void *user, uint64_t offset_bytes, size_t size_bytes)
 {
     struct hd_arrival *arrival = user;
@@ -531,8 +541,11 @@ int hd_arrival_accept(void *user, const struct herald_norm_offer *offer, struct 
     if (arrival->store != NULL && inbox->config.kind != HERALD_INBOX_DESCRIPTOR)
         *ret_sink = arrival->sink;
     else
-        *ret_sink = (struct herald_norm_sink){ arrival, store_write, inbox->discards ? NULL : store_read,
-                                               store_block_changed };
+        *ret_sink = (struct herald_norm_sink){ .user = arrival,
+                                               .write_at = store_write,
+                                               .write_many = store_write_many,
+                                               .read_at = inbox->discards ? NULL : store_read,
+                                               .block_changed = store_block_changed };
     return 0;
 }
 

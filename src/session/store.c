@@ -117,6 +117,34 @@ static int write_at(void *user, uint64_t offset_bytes, const uint8_t *bytes, siz
     return 0;
 }
 
+/* What write_at() does, with the block and the first segment looked up once. */
+static size_t write_many(void *user, uint64_t offset_bytes, const uint8_t *bytes, size_t segment_bytes,
+                         size_t stride_bytes, size_t count)
+{
+    struct hd_store *store = user;
+    uint64_t sum = 0;
+    uint64_t segment;
+    size_t i;
+
+    if (store->error < 0 || count == 0)
+        return 0;
+    if ((offset_bytes < store->block_begin_bytes || offset_bytes >= store->block_end_bytes) &&
+        enter_block(store, offset_bytes) < 0)
+        return 0;
+    if (number_segment(store, offset_bytes, segment_bytes, &segment) < 0 || store->block_is_complete ||
+        count * segment_bytes > store->block_end_bytes - offset_bytes)
+        return 0;
+    for (i = 0; i < count; i++, bytes += stride_bytes, offset_bytes += segment_bytes) {
+        if (store->ops->write(store, offset_bytes, bytes, segment_bytes) < 0)
+            break; /* write_at() will say why */
+        sum += hd_digest_segment(segment + i, bytes, segment_bytes);
+    }
+    store->digest.values[store->block] += sum;
+    store->next_offset_bytes = offset_bytes;
+    store->next_segment = segment + i;
+    return i;
+}
+
 static const uint8_t *read_at(void *user, uint64_t offset_bytes, size_t size_bytes)
 {
     struct hd_store *store = user;
@@ -162,7 +190,9 @@ static void block_changed(void *user, uint64_t block, bool is_complete)
  */
 void hd_store_as_sink(struct hd_store *store, struct herald_norm_sink *ret_sink)
 {
-    *ret_sink = (struct herald_norm_sink){ .user = store, .write_at = write_at, .block_changed = block_changed };
+    *ret_sink = (struct herald_norm_sink){
+        .user = store, .write_at = write_at, .write_many = write_many, .block_changed = block_changed
+    };
     if (store->ops->read != NULL)
         ret_sink->read_at = read_at;
 }

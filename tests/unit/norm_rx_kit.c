@@ -52,6 +52,22 @@ static int write_at(void *user, uint64_t offset_bytes, const uint8_t *bytes, siz
     return 0;
 }
 
+/* What write_at() would refuse is left to it. */
+static size_t write_many(void *user, uint64_t offset_bytes, const uint8_t *bytes, size_t segment_bytes,
+                         size_t stride_bytes, size_t count)
+{
+    uint16_t object_id;
+    struct rx *rx = place_of(user, &object_id);
+
+    for (size_t i = 0; i < count; i++) {
+        if (rx->write_result < 0 || (rx->refuses_from_write > 0 && rx->writes + 1 >= rx->refuses_from_write))
+            return i;
+        assert_int_equal(write_at(user, offset_bytes + i * segment_bytes, bytes + i * stride_bytes, segment_bytes), 0);
+        rx->many++;
+    }
+    return count;
+}
+
 static const uint8_t *read_at(void *user, uint64_t offset_bytes, size_t size_bytes)
 {
     uint16_t object_id;
@@ -85,6 +101,7 @@ static int take(void *user, const struct herald_norm_offer *offer, struct herald
     *ret_sink = (struct herald_norm_sink){
         .user = written,
         .write_at = write_at,
+        .write_many = write_many,
         .read_at = rx->is_unreadable ? NULL : read_at,
         .block_changed = rx->is_not_told ? NULL : block_changed,
     };

@@ -52,7 +52,8 @@ struct rx {
 
     /* What the application did. */
     uint8_t written[RX_OBJECTS][RX_CONTENT_BYTES];
-    uint32_t writes; /* calls of write_at() */
+    uint32_t writes; /* segments that were stored, or refused */
+    uint32_t many;   /* of them by write_many() */
     uint32_t offers;
     struct herald_norm_offer offer; /* the last */
     int accept_result;

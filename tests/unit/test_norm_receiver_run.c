@@ -100,6 +100,8 @@ static void compare(struct pair *pair)
         assert_int_equal(pair->single->events[i].object_id, pair->bulk->events[i].object_id);
     }
     assert_int_equal(pair->single->writes, pair->bulk->writes);
+    for (size_t i = 0; i < RX_OBJECTS; i++)
+        assert_memory_equal(pair->single->written[i], pair->bulk->written[i], OBJECT_BYTES);
     assert_string_equal(rx_trace(pair->single), rx_trace(pair->bulk));
     rx_forget_events(pair->single);
     rx_forget_events(pair->bulk);
@@ -206,6 +208,25 @@ static void a_block_is_taken_at_once(void **state)
                                                     pair->datagram_bytes, rx->now_ns),
                      pair->run_bytes);
     assert_int_equal(rx_statistics(rx).source_datagrams, 3 * RX_K);
+    assert_int_equal(rx->many, 2 + (RX_K - 1) + (RX_K - 1)); /* of the first block one packet came before */
+    pair_free(pair);
+}
+
+static void what_a_sink_refuses_of_a_run_is_asked_for_again(void **state)
+{
+    struct pair *pair = pair_new(HD_FEC_RS_8, 1);
+
+    (void)state;
+    pair->single->refuses_from_write = pair->bulk->refuses_from_write = RX_K + 3;
+    for (uint32_t block = 0; block < 3; block++)
+        add_block(pair, block);
+    deliver(pair, 0);
+    assert_int_equal(rx_dropped(pair->bulk, HERALD_NORM_DROP_LIMIT), 2 * RX_K - 2);
+    pair->single->refuses_from_write = pair->bulk->refuses_from_write = 0;
+    for (uint32_t block = 1; block < 3; block++)
+        add_block(pair, block);
+    deliver(pair, 0);
+    assert_int_equal(rx_statistics(pair->bulk).source_datagrams, 3 * RX_K + 2 * RX_K - 2);
     pair_free(pair);
 }
 
@@ -232,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_run_does_what_its_packets_do),
         cmocka_unit_test(so_does_a_damaged_one),
         cmocka_unit_test(a_block_is_taken_at_once),
+        cmocka_unit_test(what_a_sink_refuses_of_a_run_is_asked_for_again),
         cmocka_unit_test(a_run_without_a_size_is_one_packet),
     };
 
