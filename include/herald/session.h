@@ -372,7 +372,8 @@ HERALD_API HERALD_CHECKED int herald_inbox_run(herald_inbox *inbox,
                                                void (*on_event)(void *user, const struct herald_inbox_event *event),
                                                void *user, struct herald_error *error);
 
-/** Ends it. May be called from on_event, or between calls. */
+/** Ends it, within a second: senders are told that nothing more is taken. May be called from on_event, or between
+    calls. */
 HERALD_API void herald_inbox_stop(herald_inbox *inbox);
 
 /** The descriptor to poll for POLLIN. */
@@ -398,6 +399,8 @@ struct herald_inbox_stats {
     struct herald_receiver_stats sockets;
     uint64_t objects, failed_objects, skipped_objects, bytes; /**< done, given up, skipped; bytes of those done */
     uint64_t unfinished_files, unfinished_bytes;              /**< found at the start, of earlier runs */
+    uint64_t under_way_objects; /**< begun and not complete, those included that were left so when it ended */
+    uint64_t resumable_objects; /**< of these: those of which enough is here to be kept and gone on with */
 };
 
 /** Fills *ret_stats. */

@@ -78,7 +78,7 @@ static uint64_t next_deadline(const struct get *get, bool finished)
         deadline_ns = earlier(deadline_ns, herald_inbox_deadline(get->inbox));
     if (get->settings->for_ns > 0 && !get->time_up)
         deadline_ns = earlier(deadline_ns, get->start_ns + get->settings->for_ns);
-    if (get->unwanted_ns > 0 && !get->is_stopping)
+    if (get->unwanted_ns > 0 && !get->is_stopping && !finished)
         deadline_ns = earlier(deadline_ns, get->unwanted_ns);
     if (get->runner != NULL)
         deadline_ns = earlier(deadline_ns, runner_deadline(get->runner));
@@ -90,7 +90,7 @@ static bool wait_for_something(struct get *get, int interrupt_fd, bool finished)
 {
     bool watches_stdout = !finished && !get->stdout_is_file && get->output.write_error == 0;
     struct pollfd fds[5] = {
-        { .fd = interrupt_fd, .events = POLLIN },
+        { .fd = get->interrupted ? -1 : interrupt_fd, .events = POLLIN },
         { .fd = finished ? -1 : herald_inbox_fd(get->inbox), .events = POLLIN },
         { .fd = watches_stdout ? STDOUT_FILENO : -1, .events = 0 },
     };
@@ -119,41 +119,51 @@ static bool is_unwanted(struct get *get, uint64_t now_ns)
         return false;
     if (get->unwanted_ns == 0)
         get->unwanted_ns = get->to_stdout ? now_ns + GOODBYE_NS : now_ns;
-    if (now_ns < get->unwanted_ns)
-        return false;
-    if (!get->to_stdout)
-        return true;
-    get->is_stopping = true;
-    herald_inbox_stop(get->inbox);
-    return false;
+    return now_ns >= get->unwanted_ns;
 }
 
-/* @return what herald_inbox_run() would, but 0 when it was stopped. */
+static bool is_time_up(const struct get *get, uint64_t now_ns)
+{
+    return get->settings->for_ns > 0 && now_ns >= get->start_ns + get->settings->for_ns;
+}
+
+/* Senders are told that nothing more is taken, so that they do not wait: that takes a moment. */
+static void leave(struct get *get)
+{
+    get->is_stopping = true;
+    herald_inbox_stop(get->inbox);
+}
+
+static bool wants_to_leave(struct get *get, uint64_t now_ns)
+{
+    get->time_up |= is_time_up(get, now_ns);
+    return get->interrupted || get->time_up || is_unwanted(get, now_ns);
+}
+
+/* The second Ctrl-C ends the process. @return what herald_inbox_run() would, but 0 when it was stopped. */
 static int receive(struct get *get, int interrupt_fd, struct herald_error *error)
 {
     bool finished = false;
     int result = 0;
 
-    while (!finished || (get->runner != NULL && !runner_is_idle(get->runner))) {
+    while (!finished || (!get->interrupted && get->runner != NULL && !runner_is_idle(get->runner))) {
         uint64_t now_ns;
 
-        if (wait_for_something(get, interrupt_fd, finished) && interrupt_came(interrupt_fd)) {
+        if (wait_for_something(get, interrupt_fd, finished) && interrupt_came(interrupt_fd))
             get->interrupted = true;
-            return 0;
-        }
         now_ns = herald_clock_ns();
         if (!finished) {
+            if (!get->is_stopping && wants_to_leave(get, now_ns))
+                leave(get);
             result = herald_inbox_process(get->inbox, now_ns, error);
             get_report_events(get);
-            finished = result != 0 || is_unwanted(get, now_ns);
+            finished = result != 0;
         }
         get_run_programs(get, now_ns);
         if (result < 0)
             return result;
         if (!finished)
             get_show(get, now_ns);
-        if (get->settings->for_ns > 0 && now_ns >= get->start_ns + get->settings->for_ns && !finished)
-            get->time_up = finished = true;
     }
     return 0;
 }
@@ -232,8 +242,9 @@ const struct command command_get = {
         "again. Each file is written beside its place and moved there when it is complete and its digest is that of "
         "the original, so that nobody ever sees half a file; then the sender gets a receipt.\n"
         "\n"
-        "It goes on until Ctrl-C, --count, --once or --for ends it. Unfinished files are kept, and gone on with when "
-        "the sender offers them again.\n"
+        "It goes on until Ctrl-C, --count, --once or --for ends it, and tells the senders, who do not wait for it "
+        "then: that takes a second at most, and a second Ctrl-C ends it at once. Unfinished files are kept, unless "
+        "they are small, and gone on with when the sender offers them again.\n"
         "\n"
         "Names from the network never lead out of the directory: neither by .., nor by an absolute path, nor through a "
         "symbolic link. A file whose name is taken replaces the old one, as scp and rsync do, so that putting a "

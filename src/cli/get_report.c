@@ -441,7 +441,7 @@ static void show_line(struct get *get, const struct herald_inbox_stats *stats, c
     struct progress_record record = {
         .text = text,
         .objects = stats->objects,
-        .under_way = view->bar_count,
+        .under_way = stats->under_way_objects,
         .bytes = stats->norm.payload_bytes,
         .rate = rate,
     };
@@ -480,7 +480,7 @@ void get_show(struct get *get, uint64_t now_ns)
     view.bar_count = take_bars(get, bars, LOOKED_AT);
     if (get->shown_ns > 0 && now_ns > get->shown_ns && stats.norm.payload_bytes >= get->shown_bytes)
         rate = (double)(stats.norm.payload_bytes - get->shown_bytes) * 8e9 / (double)(now_ns - get->shown_ns);
-    (void)snprintf(texts[0], TEXT_BYTES, "%zu under way", view.bar_count);
+    (void)snprintf(texts[0], TEXT_BYTES, "%llu under way", (unsigned long long)stats.under_way_objects);
     (void)snprintf(texts[1], TEXT_BYTES, "%llu done", (unsigned long long)stats.objects);
     if (rate >= 0)
         (void)snprintf(texts[2], TEXT_BYTES, "%s", rate_format(rate, unit));
@@ -505,6 +505,7 @@ struct summary {
     int64_t failed; /* this and those below -1: none */
     int64_t skipped;
     int64_t unfinished;
+    int64_t resumable;
     int64_t programs_failed;
     int64_t not_run;
     int64_t kernel_drops;
@@ -523,7 +524,8 @@ static const struct field summary_fields[] = {
     SUMMARY("data", FIELD_SIZE, bytes, ", ", ""),
     SUMMARY("failed_objects", FIELD_INTEGER, failed, "; ", " failed"),
     SUMMARY("skipped_objects", FIELD_INTEGER, skipped, "; ", " skipped"),
-    SUMMARY("under_way", FIELD_INTEGER, unfinished, "; ", " not finished, to be gone on with"),
+    SUMMARY("under_way", FIELD_INTEGER, unfinished, "; ", " not finished"),
+    SUMMARY("resumable", FIELD_INTEGER, resumable, ", ", " of them to be gone on with"),
     SUMMARY("programs_failed", FIELD_INTEGER, programs_failed, "; the program failed for ", ""),
     SUMMARY("not_run", FIELD_INTEGER, not_run, "; not done by the program ", ""),
     SUMMARY("kernel_drops", FIELD_INTEGER, kernel_drops, "; at least ",
@@ -570,12 +572,13 @@ static void report_losses(struct get *get)
 
 int get_conclude(struct get *get, int result, struct herald_error *error)
 {
-    uint64_t under_way = count_under_way(get);
     struct herald_inbox_stats stats;
     struct summary record;
+    uint64_t under_way;
     uint64_t objects;
 
     herald_inbox_get_statistics(get->inbox, &stats);
+    under_way = stats.under_way_objects;
     objects = stats.objects + stats.skipped_objects;
     if (get->runner != NULL)
         get->not_run += runner_unfinished(get->runner);
@@ -585,6 +588,7 @@ int get_conclude(struct get *get, int result, struct herald_error *error)
         .failed = some(stats.failed_objects),
         .skipped = some(stats.skipped_objects),
         .unfinished = some(under_way),
+        .resumable = some(stats.resumable_objects),
         .programs_failed = some(get->programs_failed),
         .not_run = some(get->not_run),
         .kernel_drops = some(stats.sockets.kernel_drops),

@@ -48,6 +48,7 @@ struct hd_recipient {
     bool is_ignored;               /* left behind: its packets are dropped */
     bool is_told;                  /* of `facts.state` an event was made */
     bool is_dismissal_due;         /* and is to be told so */
+    bool has_left;                 /* FAILED, as it was stopped: it may be started again, as another node */
     unsigned messages;
     uint64_t joined_bytes;    /* of a stream: what was written when it came */
     uint64_t since_ns;        /* when it became known */

@@ -344,6 +344,7 @@ static void on_status(herald_delivery *delivery, struct hd_recipient *recipient,
     if (hd_recipient_is_final(recipient))
         return;
     send_missing(delivery, recipient, answer);
+    recipient->has_left = answer->state == HD_STATE_ENDED && answer->has_left;
     if (answer->state == HD_STATE_COMPLETE && (uint64_t)answer->complete_count + delivery->void_count >= entries)
         hd_people_set_state(delivery, recipient,
                             answer->unverified_count > 0 ? HERALD_RECIPIENT_CONFIRMED : HERALD_RECIPIENT_COMPLETE);
@@ -382,7 +383,7 @@ void hd_people_on_acked(herald_delivery *delivery, uint32_t node_id)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-/* A host whose program was started anew is another node: the one that came after it fell silent. */
+/* A host whose program was started anew is another node: the one that came after it fell silent, or had left. */
 static struct hd_recipient *find_successor(herald_delivery *delivery, const struct hd_recipient *silent)
 {
     for (uint32_t i = 0; i < delivery->people_count; i++) {
@@ -396,16 +397,26 @@ static struct hd_recipient *find_successor(herald_delivery *delivery, const stru
     return NULL;
 }
 
+/* @return whether there is one, which takes its place. */
+static bool has_successor(herald_delivery *delivery, struct hd_recipient *silent)
+{
+    struct hd_recipient *successor = find_successor(delivery, silent);
+
+    if (successor == NULL)
+        return false;
+    unlist(delivery, silent);
+    successor->facts.is_expected |= silent->facts.is_expected;
+    *silent = delivery->people[--delivery->people_count];
+    return true;
+}
+
 /* It is not heard of any more: either it is gone, or known under another node id. */
 static void tick_silent(herald_delivery *delivery, struct hd_recipient *recipient)
 {
-    struct hd_recipient *successor = find_successor(delivery, recipient);
-
+    if (has_successor(delivery, recipient))
+        return;
     unlist(delivery, recipient);
-    if (successor != NULL) {
-        successor->facts.is_expected |= recipient->facts.is_expected;
-        *recipient = delivery->people[--delivery->people_count];
-    } else if (recipient->is_told || recipient->facts.is_expected) {
+    if (recipient->is_told || recipient->facts.is_expected) {
         /* A node id of which never anything was heard but a packet or two is nobody. */
         hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_VANISHED);
     }
@@ -488,7 +499,8 @@ void hd_people_tick(herald_delivery *delivery)
         }
         if (facts->is_herald) /* it turned out to be herald: its receipt tells more */
             unlist(delivery, recipient);
-        tick_one(delivery, recipient);
+        if (!recipient->has_left || !has_successor(delivery, recipient))
+            tick_one(delivery, recipient);
     }
 }
 

@@ -536,6 +536,17 @@ static void look_for_lost(herald_inbox *inbox)
             hd_origin_on_gone(inbox, inbox->origins[i].node_id);
 }
 
+/* What is complete and on its way into its place counts as such, unless the disk is slow. */
+static bool waits_for_disk(const herald_inbox *inbox)
+{
+    if (inbox->now_ns >= inbox->stop_ns - STOP_MAX_NS / 2)
+        return false;
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++)
+        if (inbox->arrivals[i].state == HD_ARRIVAL_FINISHING)
+            return true;
+    return false;
+}
+
 /* Senders are told, so that they do not wait for us; an answer takes up to a round-trip to leave. */
 static void stop(herald_inbox *inbox)
 {
@@ -545,6 +556,8 @@ static void stop(herald_inbox *inbox)
         inbox->is_finishing = true;
         inbox->finishing_ns = inbox->now_ns;
     }
+    if (waits_for_disk(inbox))
+        return;
     inbox->is_done = hd_origin_say_good_bye(inbox) <= inbox->now_ns || inbox->now_ns >= inbox->stop_ns;
 }
 
@@ -654,6 +667,7 @@ void herald_inbox_get_statistics(const herald_inbox *inbox, struct herald_inbox_
 {
     struct herald_inbox_stats stats = inbox->stats;
 
+    hd_arrival_count_under_way((herald_inbox *)(uintptr_t)inbox, &stats); /* which changes nothing */
     herald_norm_receiver_get_statistics(inbox->norm, &stats.norm);
     herald_receiver_stats(inbox->node.receiver, &stats.sockets);
     *ret_stats = stats;

@@ -206,6 +206,8 @@ bool hd_arrival_is_short(const herald_inbox *inbox, int code);
 void hd_arrival_abandon(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error);
 /* Nothing more comes of a sender, or only of another delivery: what waits for more is abandoned. */
 uint32_t hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const struct herald_error *error);
+/* Adds those that are not complete. */
+void hd_arrival_count_under_way(herald_inbox *inbox, struct herald_inbox_stats *stats);
 void hd_arrival_abandon_stale(herald_inbox *inbox, const struct hd_origin *origin);
 
 /* ---- inbox_conclude.c ---- */

@@ -188,10 +188,44 @@ static bool waits_for_more(const struct hd_arrival *arrival, uint32_t sender_id)
            (arrival->state == HD_ARRIVAL_OPEN || arrival->state == HD_ARRIVAL_UNCHECKED);
 }
 
+/* An entry that is sent twice counts once, and not at all if it is complete. */
+static bool is_under_way(herald_inbox *inbox, const struct hd_arrival *arrival)
+{
+    const struct hd_arrival_facts *facts = &arrival->facts;
+
+    if (arrival->state == HD_ARRIVAL_FREE || arrival->state == HD_ARRIVAL_FINISHING || !arrival->is_begun ||
+        arrival->is_superseded || hd_arrival_is_here_otherwise(inbox, arrival))
+        return false;
+    for (const struct hd_arrival *other = inbox->arrivals; facts->is_entry && other < arrival; other++)
+        if (other->state != HD_ARRIVAL_FREE && other->is_begun && !other->is_superseded && other->facts.is_entry &&
+            other->sender_id == arrival->sender_id && other->facts.delivery_id == facts->delivery_id &&
+            other->facts.index == facts->index)
+            return false;
+    return true;
+}
+
+static void count_one(herald_inbox *inbox, const struct hd_arrival *arrival, struct herald_inbox_stats *stats)
+{
+    if (!is_under_way(inbox, arrival))
+        return;
+    stats->under_way_objects++;
+    stats->resumable_objects += inbox->place != NULL && !arrival->stream.is_stream && arrival->store != NULL &&
+                                hd_store_is_resumable(arrival->store);
+}
+
+void hd_arrival_count_under_way(herald_inbox *inbox, struct herald_inbox_stats *stats)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++)
+        count_one(inbox, &inbox->arrivals[i], stats);
+}
+
 uint32_t hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const struct herald_error *error)
 {
     uint32_t count = 0;
 
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX && inbox->is_finishing; i++)
+        if (waits_for_more(&inbox->arrivals[i], sender_id))
+            count_one(inbox, &inbox->arrivals[i], &inbox->stats); /* of which nothing is told any more */
     for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 

@@ -364,6 +364,7 @@ static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with
         answer->received_bytes += hd_arrival_received_bytes(arrival);
         answer->repaired_segments += arrival->repaired_segments;
     }
+    answer->has_left = answer->state == HD_STATE_ENDED && inbox->is_stopped;
     /* Who was dismissed need not tell the sender why. */
     if (answer->state == HD_STATE_ENDED && answer->reason.size_bytes == 0 && origin->dismissal[0] == '\0')
         answer->reason = inbox->is_stopped ? (struct hd_text){ was_stopped, sizeof(was_stopped) - 1 }
@@ -547,8 +548,11 @@ uint64_t hd_origin_say_good_bye(herald_inbox *inbox)
         if (origin->receipt_ns == 0) {
             origin->is_dismissed = true; /* by us, but it is the same: nothing more will come */
             fill_answer(inbox, origin, false, &content);
-            if (answer(inbox, origin, &content, 0))
+            if (answer(inbox, origin, &content, 0)) {
                 origin->receipt_ns = answered_ns(inbox, origin);
+                /* As when it is asked: what it was told we lack does not get into its place afterwards. */
+                (void)hd_arrival_abandon_all(inbox, origin->node_id, NULL);
+            }
         }
         if (origin->receipt_ns == 0) /* an older answer is to leave first */
             said_ns = HERALD_NEVER;

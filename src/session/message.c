@@ -39,7 +39,8 @@ enum {
     FIELD_RECEIVED = 17,
     FIELD_REPAIRED = 18,
     FIELD_MISSING = 19,
-    FIELD_UNVERIFIED = 20, /* all numbers are below 32: see decode_fields() */
+    FIELD_UNVERIFIED = 20,
+    FIELD_LEFT = 21, /* all numbers are below 32: see decode_fields() */
 };
 
 /* ---- texts ---- */
@@ -493,6 +494,8 @@ int hd_answer_encode(const struct hd_answer *answer, uint8_t *ret_bytes, size_t 
     put_u64(&writer, FIELD_RECEIVED, answer->received_bytes);
     put_u64(&writer, FIELD_REPAIRED, answer->repaired_segments);
     put_u32(&writer, FIELD_UNVERIFIED, answer->unverified_count);
+    if (answer->has_left)
+        put_head(&writer, FIELD_LEFT, 0);
     put_text(&writer, FIELD_REASON, cut(answer->reason, REASON_BYTES_MAX));
     put_missing(&writer, answer);
     return finish_message(&writer);
@@ -547,6 +550,9 @@ static int take_answer_field(void *message, uint8_t field, struct hd_cursor *val
         return take_u64(value, &answer->repaired_segments);
     case FIELD_UNVERIFIED:
         return take_u32(value, &answer->unverified_count);
+    case FIELD_LEFT:
+        answer->has_left = true;
+        return hd_cursor_left(value) == 0 ? 0 : -EBADMSG;
     case FIELD_REASON:
         return take_text(value, REASON_BYTES_MAX, &answer->reason);
     case FIELD_MISSING:

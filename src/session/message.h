@@ -109,6 +109,7 @@ struct hd_answer {
     uint32_t complete_count; /* entries */
     uint32_t failed_count;
     uint32_t unverified_count; /* of the complete: they were here already, by size and time, and not received */
+    bool has_left;             /* ENDED: its user has stopped it; it may come again, as another node */
     uint64_t received_bytes;   /* of this delivery, in place or on the way */
     uint64_t repaired_segments;
     struct hd_text reason; /* the first failure: "name: disk full"; at most HERALD_REASON_BYTES - 1 are sent */

@@ -148,6 +148,9 @@ uint64_t hd_store_resume(struct hd_store *store, struct hd_place *place, const s
    on the place's list then, and the store is freed. */
 void hd_store_keep(struct hd_store *store, struct hd_place *place);
 
+/* Whether what is here would be worth something to a later run: it has a journal, and a block. */
+bool hd_store_is_resumable(struct hd_store *store);
+
 /* Deletes file and journal: at hd_store_free() nothing stays. */
 void hd_store_discard(struct hd_store *store);
 

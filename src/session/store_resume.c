@@ -494,13 +494,19 @@ uint64_t hd_store_resume(struct hd_store *store, struct hd_place *place, const s
     return resumed_bytes;
 }
 
+bool hd_store_is_resumable(struct hd_store *store)
+{
+    const struct hd_store_file *file = hd_store_as_file(store);
+
+    return file != NULL && !file->is_discarded && file->partial.identity != NULL && store->received_bytes > 0;
+}
+
 void hd_store_keep(struct hd_store *store, struct hd_place *place)
 {
     struct hd_store_file *file = hd_store_as_file(store);
     struct hd_kept *kept;
 
-    if (file == NULL || file->is_discarded || file->partial.identity == NULL || store->received_bytes == 0 ||
-        place->kept_count >= KEPT_MAX || (kept = calloc(1, sizeof(*kept))) == NULL) {
+    if (!hd_store_is_resumable(store) || place->kept_count >= KEPT_MAX || (kept = calloc(1, sizeof(*kept))) == NULL) {
         (void)hd_store_free(store);
         return;
     }

@@ -333,6 +333,34 @@ static void the_sender_is_told_that_a_receiver_was_stopped(void **state)
     close_party(&bob);
 }
 
+/* It is the same host, and has everything in the end. */
+static void a_receiver_that_was_stopped_and_started_again_is_one(void **state)
+{
+    static uint8_t large[1000000];
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_MEMORY);
+    struct party anna, bob, again;
+    struct party *parties[] = { &anna, &bob, &again };
+
+    (void)state;
+    send.rate_bytes_per_s = 1000000;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    add_bytes(&anna, "large", large, sizeof(large));
+    drive(parties, 2, has_begun, &bob);
+    herald_inbox_stop(bob.inbox);
+    drive(parties, 2, delivery_is_done, &bob);
+    receive.once = true;
+    again = open_inbox(&receive);
+    drive(parties, 3, NULL, NULL);
+    assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 0);
+    assert_int_equal(count_recipients(&anna), 1);
+    assert_int_equal(recipient_of(&anna, 0).state, HERALD_RECIPIENT_COMPLETE);
+    close_party(&anna);
+    close_party(&bob);
+    close_party(&again);
+}
+
 static void a_receiver_that_vanishes_is_given_up(void **state)
 {
     static uint8_t large[1000000];
@@ -730,6 +758,7 @@ int main(void)
         cmocka_unit_test(both_can_be_stopped),
         cmocka_unit_test(receivers_are_told_that_it_was_stopped),
         cmocka_unit_test(the_sender_is_told_that_a_receiver_was_stopped),
+        cmocka_unit_test(a_receiver_that_was_stopped_and_started_again_is_one),
         cmocka_unit_test(a_receiver_that_vanishes_is_given_up),
         cmocka_unit_test(who_joins_late_is_served),
         cmocka_unit_test(an_inbox_finishes_after_so_many_objects),

@@ -34,8 +34,9 @@ static inline bool same_answer(const struct hd_answer *one, const struct hd_answ
     return one->kind == other->kind && one->delivery_id == other->delivery_id && same_text(one->host, other->host) &&
            one->state == other->state && one->complete_count == other->complete_count &&
            one->failed_count == other->failed_count && one->unverified_count == other->unverified_count &&
-           one->received_bytes == other->received_bytes && one->repaired_segments == other->repaired_segments &&
-           same_text(one->reason, other->reason) && one->missing_count == other->missing_count &&
+           one->has_left == other->has_left && one->received_bytes == other->received_bytes &&
+           one->repaired_segments == other->repaired_segments && same_text(one->reason, other->reason) &&
+           one->missing_count == other->missing_count &&
            memcmp(one->missing, other->missing, one->missing_count * sizeof(one->missing[0])) == 0;
 }
 

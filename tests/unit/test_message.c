@@ -174,6 +174,7 @@ static struct hd_answer full_answer(void)
         .received_bytes = UINT64_MAX,
         .repaired_segments = UINT64_MAX,
         .unverified_count = UINT32_MAX,
+        .has_left = true,
         .reason = TEXT(SIXTY SIXTY TEN TEN TEN "123456789"),
         .missing_count = HD_RANGES_MAX,
     };
@@ -231,7 +232,7 @@ static void requests_and_answers_look_as_they_always_did(void **state)
                                            "\x09\0\x08\0\0\x01\0\0\0\0\0\x0b\0\x01z\x0d\0\x02no";
     static const char answer_expected[] =
         "hd\x01\x02\x01\0\x08" EIGHT "\x0b\0\x01z\x0e\0\x01\x02\x0f\0\x04\0\0\0\x05\x10\0\x04\0\0\0\x06"
-        "\x11\0\x08\0\0\0\0\0\0\0\x07\x12\0\x08\0\0\0\0\0\0\0\x08\x14\0\x04\0\0\0\x0b\x0d\0\x02no"
+        "\x11\0\x08\0\0\0\0\0\0\0\x07\x12\0\x08\0\0\0\0\0\0\0\x08\x14\0\x04\0\0\0\x0b\x15\0\0\x0d\0\x02no"
         "\x13\0\x08\0\0\0\x09\0\0\0\x0a";
     const struct hd_request request = {
         .kind = HD_REQUEST_RECEIPT,
@@ -251,6 +252,7 @@ static void requests_and_answers_look_as_they_always_did(void **state)
         .received_bytes = 7,
         .repaired_segments = 8,
         .unverified_count = 11,
+        .has_left = true,
         .reason = TEXT("no"),
         .missing = { { 9, 10 } },
         .missing_count = 1,
@@ -688,7 +690,7 @@ static void every_beginning_of_a_message_is_safe(void **state)
     }
     assert_int_equal(decoded[0], 8 + 8); /* as a stranger's, up to the mark's first byte; then one for each field */
     assert_int_equal(decoded[1], 1 + 3);
-    assert_int_equal(decoded[2], 1 + 10);
+    assert_int_equal(decoded[2], 1 + 11);
 }
 
 /* --- missing ranges --- */
