@@ -183,6 +183,8 @@ struct hd_arrival *hd_arrival_find(herald_inbox *inbox, uint32_t sender_id, uint
 /* The one that an ABORTED event is about. */
 struct hd_arrival *hd_arrival_find_aborted(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id);
 struct hd_arrival *hd_arrival_add(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id);
+/* It is not on its way any more: unless it is complete, or comes as another object, its entry is missing. */
+void hd_arrival_set_gone(herald_inbox *inbox, const struct hd_arrival *arrival);
 /* Gives it back; a store that it still has is freed: its unfinished file stays. */
 void hd_arrival_remove(herald_inbox *inbox, struct hd_arrival *arrival);
 void hd_arrival_on_info(herald_inbox *inbox, struct hd_arrival *arrival, const uint8_t *info, size_t info_bytes);

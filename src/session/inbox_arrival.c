@@ -83,14 +83,41 @@ static bool is_one_of_its_entries(const struct hd_arrival *arrival, const struct
            arrival->facts.type != HD_ENTRY_DIGEST && arrival->facts.type != HD_ENTRY_WITHDRAWN;
 }
 
+/* The same entry comes, or is complete, as another object, too. */
+static bool is_arriving_otherwise(const herald_inbox *inbox, const struct hd_arrival *arrival,
+                                  const struct hd_origin *origin)
+{
+    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+        const struct hd_arrival *other = &inbox->arrivals[i];
+        /* One that only lacks its digest is asked for again. */
+        bool is_coming = other->state == HD_ARRIVAL_OPEN
+                             ? !other->is_superseded
+                             : other->state == HD_ARRIVAL_FINISHING || other->state == HD_ARRIVAL_DRAINING;
+
+        if (other != arrival && is_coming && other->sender_id == arrival->sender_id &&
+            other->facts.index == arrival->facts.index && is_one_of_its_entries(other, origin))
+            return true;
+    }
+    return false;
+}
+
+void hd_arrival_set_gone(herald_inbox *inbox, const struct hd_arrival *arrival)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+
+    if (origin == NULL || !is_one_of_its_entries(arrival, origin) || hd_origin_has_done(origin, arrival->facts.index) ||
+        is_arriving_otherwise(inbox, arrival, origin))
+        return;
+    hd_origin_set_arriving(origin, arrival->facts.index, false);
+}
+
 void hd_arrival_remove(herald_inbox *inbox, struct hd_arrival *arrival)
 {
     struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
 
     if (origin != NULL && arrival->facts.is_entry && arrival->facts.delivery_id == origin->delivery_id)
         origin->repaired_segments += arrival->repaired_segments;
-    if (origin != NULL && is_one_of_its_entries(arrival, origin))
-        hd_origin_set_arriving(origin, arrival->facts.index, false);
+    hd_arrival_set_gone(inbox, arrival);
     hd_store_free(arrival->store);
     hd_stream_release(arrival);
     free(arrival->name);

@@ -227,8 +227,8 @@ void hd_arrival_on_complete(herald_inbox *inbox, struct hd_arrival *arrival)
             (void)hd_origin_take_digest(origin, arrival);
         if (arrival->facts.has_digest || !arrival->facts.is_entry)
             hd_arrival_conclude(inbox, arrival);
-        else if (origin != NULL) /* if the sender does not have its digest any more, the whole comes again */
-            hd_origin_set_arriving(origin, arrival->facts.index, false);
+        else /* if the sender does not have its digest any more, the whole comes again */
+            hd_arrival_set_gone(inbox, arrival);
     }
 }
 

@@ -132,8 +132,8 @@ static void end_stream(herald_inbox *inbox, struct hd_arrival *arrival)
         (void)hd_origin_take_digest(origin, arrival);
     if (arrival->facts.has_digest || !arrival->facts.is_entry)
         hd_arrival_conclude(inbox, arrival);
-    else if (origin != NULL) /* the sender may not have its digest any more */
-        hd_origin_set_arriving(origin, arrival->facts.index, false);
+    else /* the sender may not have its digest any more */
+        hd_arrival_set_gone(inbox, arrival);
 }
 
 void hd_stream_read(herald_inbox *inbox, struct hd_arrival *arrival)

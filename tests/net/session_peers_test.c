@@ -6,6 +6,7 @@
 #include "sessions.h"
 
 #include "digest.h"
+#include "inbox.h"
 #include "message.h"
 
 enum { SEGMENT_BYTES = 1000, PACKETS_MAX = 400, NODE = 4711, DELIVERY = 5, TYPE_INFO = 1, TYPE_DATA = 2 };
@@ -366,6 +367,44 @@ static void an_entry_that_is_sent_twice_is_stored_once(void **state)
     remove_directory(directory);
 }
 
+static bool is_arriving(const struct party *party, uint32_t index)
+{
+    const struct hd_origin *origin = hd_origin_find(party->inbox, NODE);
+
+    assert_non_null(origin);
+    return origin->arriving[index / 64] >> index % 64 & 1;
+}
+
+/* The other one is on its way still: it is not missing. */
+static void of_two_copies_one_may_be_damaged(void **state)
+{
+    static uint8_t changing_bytes[sizeof(old_bytes)];
+    static struct stranger stranger;
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_MEMORY);
+    struct party bob = open_inbox(&receive);
+    uint16_t entry, again, last;
+
+    (void)state;
+    open_stranger(&stranger, 1);
+    memset(changing_bytes, 'o', sizeof(changing_bytes));
+    entry = enqueue_entry(&stranger, HD_ENTRY_FILE, "x", 0, old_bytes, sizeof(old_bytes), true);
+    again = enqueue_entry(&stranger, HD_ENTRY_FILE, "x", 0, changing_bytes, sizeof(changing_bytes), true);
+    last = enqueue_entry(&stranger, HD_ENTRY_FILE, "last", 1, old_bytes, sizeof(old_bytes), true);
+    memset(changing_bytes, 'n', sizeof(changing_bytes)); /* its digest is that of before */
+    collect(&stranger, 50 * MS);
+    send_of_object(&stranger, entry, 0, 1);
+    send_of_object(&stranger, again, 0, 9);
+    send_of_object(&stranger, last, 0, 9);
+    wait_for(&bob, HERALD_INBOX_DONE, 1, NULL);
+    assert_string_equal(bob.name, "last");
+    assert_true(is_arriving(&bob, 0));
+    send_of_object(&stranger, entry, 2, 9);
+    wait_for(&bob, HERALD_INBOX_DONE, 2, NULL);
+    assert_string_equal(bob.name, "x");
+    close_stranger(&stranger);
+    close_party(&bob);
+}
+
 static void write_stream(struct stranger *stranger, const void *info, size_t info_bytes)
 {
     uint16_t object_id = enqueue(stranger, HERALD_NORM_STREAM, NULL, 128000, info, info_bytes);
@@ -650,6 +689,7 @@ int main(void)
         cmocka_unit_test(a_sender_that_breaks_off_is_gone_after_a_while),
         cmocka_unit_test(what_the_sender_cannot_read_any_more_has_failed),
         cmocka_unit_test(an_entry_that_is_sent_twice_is_stored_once),
+        cmocka_unit_test(of_two_copies_one_may_be_damaged),
         cmocka_unit_test(a_stream_without_a_name_gets_one),
         cmocka_unit_test(a_stream_that_claims_to_be_something_else_is_refused),
         cmocka_unit_test(once_does_not_wait_for_others),
