@@ -46,6 +46,7 @@ struct hd_recipient {
     struct herald_recipient facts; /* must come first */
     bool is_listed;                /* asked for acknowledgement by watermark */
     bool is_ignored;               /* left behind: its packets are dropped */
+    bool has_proved;               /* it has answered more than a roll call, or confirmed something */
     bool is_told;                  /* of `facts.state` an event was made */
     bool is_dismissal_due;         /* and is to be told so */
     bool has_left;                 /* FAILED, as it was stopped: it may be started again, as another node */

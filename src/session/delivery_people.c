@@ -33,29 +33,58 @@ bool hd_recipient_counts(const struct hd_recipient *recipient)
     return recipient->facts.is_expected || recipient->facts.state != HERALD_RECIPIENT_EXPECTED;
 }
 
-/* When there is no room, made up node ids, of which a packet or two were heard, do not keep receivers out. */
+static void unlist(herald_delivery *delivery, struct hd_recipient *recipient)
+{
+    if (recipient->is_listed &&
+        herald_norm_sender_remove_ack_node(delivery->norm, recipient->facts.node_id, delivery->now_ns) == 0)
+        delivery->listed_count--;
+    recipient->is_listed = false;
+}
+
+/*
+ * When there is no room, made up node ids do not keep receivers out: first go those of which a packet or two were
+ * heard, then those that only seem to take part, then those that gave one answer, and none to what they were asked
+ * since.
+ * @return the higher, the sooner; 0: it stays.
+ */
+static unsigned rank_nobody(const struct hd_recipient *recipient)
+{
+    if (!hd_recipient_counts(recipient))
+        return 3;
+    if (recipient->facts.is_expected || recipient->has_proved || recipient->facts.state == HERALD_RECIPIENT_BEHIND)
+        return 0;
+    if (!recipient->facts.is_herald)
+        return 2;
+    return recipient->asked_ns != 0 ? 1 : 0;
+}
+
 static struct hd_recipient *find_nobody(herald_delivery *delivery)
 {
-    struct hd_recipient *oldest = NULL;
+    struct hd_recipient *found = NULL;
+    unsigned found_rank = 0;
 
     for (uint32_t i = 0; i < delivery->people_count; i++) {
         struct hd_recipient *recipient = &delivery->people[i];
+        unsigned rank = rank_nobody(recipient);
 
-        if (!hd_recipient_counts(recipient) && (oldest == NULL || recipient->facts.heard_ns < oldest->facts.heard_ns))
-            oldest = recipient;
+        if (rank > found_rank ||
+            (found != NULL && rank == found_rank && recipient->facts.heard_ns < found->facts.heard_ns)) {
+            found = recipient;
+            found_rank = rank;
+        }
     }
-    return oldest;
+    return found;
 }
 
 static struct hd_recipient *add(herald_delivery *delivery)
 {
     struct hd_recipient *recipient;
 
-    if (delivery->people_count == delivery->config.receivers_max)
-        recipient = find_nobody(delivery);
-    else
+    if (delivery->people_count < delivery->config.receivers_max)
         recipient = &delivery->people[delivery->people_count++];
-    if (recipient == NULL)
+    else if ((recipient = find_nobody(delivery)) != NULL)
+        unlist(delivery, recipient);
+    else
         return NULL;
     *recipient = (struct hd_recipient){ .facts.state = HERALD_RECIPIENT_EXPECTED };
     recipient->since_ns = recipient->progress_ns = recipient->facts.heard_ns = delivery->now_ns;
@@ -217,14 +246,6 @@ static void copy_text(char *ret_text, size_t size_bytes, const struct hd_text *t
     ret_text[length] = '\0';
 }
 
-static void unlist(herald_delivery *delivery, struct hd_recipient *recipient)
-{
-    if (recipient->is_listed &&
-        herald_norm_sender_remove_ack_node(delivery->norm, recipient->facts.node_id, delivery->now_ns) == 0)
-        delivery->listed_count--;
-    recipient->is_listed = false;
-}
-
 /* The expected one of that name takes over what was heard under the node id. */
 static struct hd_recipient *recognise(herald_delivery *delivery, struct hd_recipient *recipient, const char *host)
 {
@@ -330,6 +351,7 @@ static void on_status(herald_delivery *delivery, struct hd_recipient *recipient,
     uint32_t entries = hd_tree_count(delivery->tree);
     uint64_t bytes = unwrap_bytes(delivery, answer->received_bytes);
 
+    recipient->has_proved = true;
     if (bytes > facts->bytes || answer->complete_count > facts->objects)
         recipient->progress_ns = delivery->now_ns;
     facts->bytes = bytes;
@@ -375,6 +397,7 @@ void hd_people_on_acked(herald_delivery *delivery, uint32_t node_id)
     struct hd_recipient *recipient = hd_people_find(delivery, node_id);
 
     if (recipient != NULL && !recipient->facts.is_herald && !hd_recipient_is_final(recipient)) {
+        recipient->has_proved = true;
         recipient->facts.bytes = delivery->tree_bytes + delivery->stream.written_bytes;
         recipient->facts.objects = hd_tree_count(delivery->tree);
         hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_CONFIRMED);

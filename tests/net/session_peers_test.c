@@ -532,6 +532,41 @@ static void made_up_node_ids_do_not_keep_receivers_out(void **state)
     close_party(&bob);
 }
 
+static bool knows_four(void *user)
+{
+    return count_recipients(user) == 4;
+}
+
+/* They seem to take part, and do not answer. */
+static void made_up_receivers_do_not_keep_others_out(void **state)
+{
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_MEMORY);
+    struct party anna, bob;
+    struct party *parties[] = { &anna, &bob };
+    herald_sender *sender = open_sender(GROUP, (struct herald_sender_config){ .no_gso = false });
+    unsigned complete = 0;
+
+    (void)state;
+    send.receivers_max = 4;
+    send.keep_serving_ns = 3000 * MS;
+    send.give_up_ns = 500 * MS;
+    anna = open_delivery(&send);
+    add_bytes(&anna, "x", "x", 1);
+    for (uint32_t i = 1; i <= 150; i++)
+        send_feedback(sender, i / 3 + 1, herald_delivery_node_id(anna.delivery));
+    drive(parties, 1, knows_four, &anna);
+    bob = open_inbox(&receive);
+    drive(parties, 2, delivery_is_done, &anna);
+    for (uint32_t i = 0; i < count_recipients(&anna); i++)
+        complete += recipient_of(&anna, i).state == HERALD_RECIPIENT_COMPLETE &&
+                    recipient_of(&anna, i).node_id == herald_inbox_node_id(bob.inbox);
+    assert_int_equal(complete, 1);
+    herald_sender_free(sender);
+    close_party(&anna);
+    close_party(&bob);
+}
+
 static bool knows_two(void *user)
 {
     return count_recipients(user) == 2;
@@ -694,6 +729,7 @@ int main(void)
         cmocka_unit_test(a_stream_that_claims_to_be_something_else_is_refused),
         cmocka_unit_test(once_does_not_wait_for_others),
         cmocka_unit_test(made_up_node_ids_do_not_keep_receivers_out),
+        cmocka_unit_test(made_up_receivers_do_not_keep_others_out),
         cmocka_unit_test(an_expected_one_that_was_heard_before_is_recognised),
         cmocka_unit_test(who_gets_nowhere_is_left_behind_and_told_so),
     };
