@@ -181,11 +181,21 @@ static int examine(struct hd_place *place, struct hd_kept *kept, uint64_t max_ag
     return kept->valid_bytes > 0 ? 0 : -ENODATA;
 }
 
-/* Another process makes the file, locks it, and then makes the journal. */
+/* Another process makes the file, locks it, gives it its length, and then makes the journal. If it has a length, and
+   the lock can be had, nobody works on it any more; where there are no locks only its age tells. */
+static bool may_be_in_the_making(int fd)
+{
+    struct stat status;
+
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &status) == 0 && status.st_size > 0)
+        return false;
+    return is_recent(fd, YOUNG_S);
+}
+
 static bool is_useless(const struct hd_kept *kept, int examined)
 {
     if (examined == -ENOENT)
-        return !is_recent(kept->partial.fd, YOUNG_S);
+        return !may_be_in_the_making(kept->partial.fd);
     return examined == -EBADMSG || examined == -ESTALE || examined == -ENODATA;
 }
 

@@ -415,6 +415,10 @@ static void a_journal_that_is_damaged_is_deleted_with_its_file(void **state)
     }
     interrupted_run(kit, "object", 20);
     assert_int_equal(unlink(kit_partial(kit, ".journal")), 0);
+    require_deleted(kit); /* however young it is */
+    interrupted_run(kit, "object", 20);
+    assert_int_equal(unlink(kit_partial(kit, ".journal")), 0);
+    assert_int_equal(truncate(kit_partial(kit, ".part"), 0), 0);
     kit_reopen_place(kit);
     require_found(kit, 0, 0);
     assert_int_equal(kit_count(kit, ".herald-partial", ".part"), 1); /* another process may be just making it */
