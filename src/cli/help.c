@@ -11,7 +11,7 @@ enum { COLUMNS_DEFAULT = 80, COLUMNS_MIN = 40, COLUMNS_MAX = 100, LABEL_INDENT =
 
 const struct status_text status_texts[] = {
     { STATUS_DONE, "done as asked" },
-    { STATUS_NOT_EVERYONE, "not everyone: fewer than expected, or some failed" },
+    { STATUS_NOT_EVERYONE, "not everyone: fewer than expected, or some failed; doctor: a fault was found" },
     { STATUS_USAGE, "the command line is wrong" },
     { STATUS_FAILED, "could not run at all, or could not write the output" },
     { STATUS_NOTHING, "nothing arrived in the time given" },
