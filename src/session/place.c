@@ -91,14 +91,12 @@ struct hd_place *hd_place_free(struct hd_place *place)
     if (place == NULL)
         return NULL;
     hd_place_end_thread(place);
+    hd_place_settle_directories(place, true);
     hd_kept_free_all(place);
     hd_place_remove_partial(place);
     for (size_t i = 0; i < sizeof(descriptors) / sizeof(descriptors[0]); i++)
         if (descriptors[i] >= 0)
             (void)close(descriptors[i]);
-    for (size_t i = 0; i < place->made_count; i++)
-        free(place->made[i].name);
-    free(place->made);
     (void)pthread_cond_destroy(&place->changed);
     (void)pthread_mutex_destroy(&place->mutex);
     free(place->block);
@@ -187,7 +185,7 @@ int hd_place_make_directory(struct hd_place *place, const char *name, uint16_t m
         (void)close(fd);
     }
     made.name = strdup(name);
-    hd_place_note_made(place, &made, !is_new);
+    (void)hd_place_note_made(place, &made, !is_new);
     return 0;
 }
 

@@ -157,7 +157,7 @@ static void run(struct hd_place *place, struct hd_job *jobs)
         if (is_to_be_put(job))
             put(place, job, !place->no_sync && sync_fd < 0);
         else if (job->file == NULL)
-            hd_place_settle_directories(place);
+            hd_place_settle_directories(place, false);
         if (job->file != NULL) {
             hd_store_discard(&job->file->common);
             (void)hd_store_free(&job->file->common);

@@ -19,10 +19,11 @@ enum {
     HD_TEMPORARY_BYTES = 32,
 };
 
-/* A directory that this place has made. */
+/* A directory that this place has made, or made writable. */
 struct hd_made {
     char *name;
     bool has_meta; /* its own entry has come, and not only a file that is in it */
+    bool is_old;   /* it was here before: `mode` is what it had, and its time is its own */
     uint16_t mode;
     int64_t mtime_ns;
 };
@@ -86,11 +87,14 @@ HERALD_CHECKED int hd_place_open_parent(struct hd_place *place, const char *name
                                         const char **ret_last, struct herald_error *error);
 
 /* Notes a directory that was made, or, if `only_known`, the mode and time of one that was noted before; who must not
-   look into it then is kept out at once. */
-void hd_place_note_made(struct hd_place *place, const struct hd_made *made, bool only_known);
+   look into it then is kept out at once. Takes the name. @return whether it is noted. */
+bool hd_place_note_made(struct hd_place *place, const struct hd_made *made, bool only_known);
 
-/* Sets what was noted, and forgets it. */
-void hd_place_settle_directories(struct hd_place *place);
+/* An earlier delivery may have left a directory of ours that even we must not write to: we may until it is settled. */
+void hd_place_make_writable(struct hd_place *place, const char *name, size_t name_bytes, int path_fd);
+
+/* Sets what was noted, and forgets it. `has_broken_off`: more is to come another time into those that were made. */
+void hd_place_settle_directories(struct hd_place *place, bool has_broken_off);
 
 /*
  * Gives what is called `temporary` in ".herald-partial" its place, as `clash` demands it.

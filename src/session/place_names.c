@@ -164,6 +164,7 @@ static int make_all(struct hd_place *place, const char *name, size_t name_bytes,
         if (is_partial(place, parent)) {
             next = -ELOOP;
         } else if ((next = hd_place_open_below(place, name, end, no_links)) == -ENOENT) {
+            hd_place_make_writable(place, name, begin > 0 ? begin - 1 : 0, parent);
             made = mkdirat(parent, part, 0777) == 0 ? 1 : -errno;
             if (made < 0 && made != -EEXIST) {
                 next = made;
@@ -171,7 +172,7 @@ static int make_all(struct hd_place *place, const char *name, size_t name_bytes,
                 if (made > 0) {
                     if (!place->no_sync)
                         (void)!hd_place_sync_directory(parent);
-                    hd_place_note_made(place, &(struct hd_made){ .name = strndup(name, end) }, false);
+                    (void)hd_place_note_made(place, &(struct hd_made){ .name = strndup(name, end) }, false);
                 }
                 next = hd_place_open_below(place, name, end, no_links);
             }
@@ -202,6 +203,7 @@ int hd_place_open_parent(struct hd_place *place, const char *name, bool make, bo
         (void)close(fd);
         return explain(place, name, parent_bytes, -ELOOP, error);
     }
+    hd_place_make_writable(place, name, parent_bytes, fd);
     *ret_last = slash != NULL ? slash + 1 : name;
     return fd;
 }
@@ -366,31 +368,56 @@ static void narrow(const struct hd_place *place, const struct hd_made *made)
         (void)close(fd);
 }
 
-/* Takes the name. One that cannot be noted keeps the mode and time that it has. */
-void hd_place_note_made(struct hd_place *place, const struct hd_made *made, bool only_known)
+/* One that cannot be noted keeps the mode and time that it has. */
+bool hd_place_note_made(struct hd_place *place, const struct hd_made *made, bool only_known)
 {
+    bool is_noted = false;
     size_t at;
 
     if (made->name == NULL)
-        return;
+        return false;
     (void)pthread_mutex_lock(&place->mutex);
     at = find_made(place, made->name);
     if (at < place->made_count && strcmp(place->made[at].name, made->name) == 0) {
-        if (made->has_meta) {
-            place->made[at].has_meta = true;
-            place->made[at].mode = made->mode;
-            place->made[at].mtime_ns = made->mtime_ns;
+        struct hd_made *known = &place->made[at];
+
+        if (made->has_meta && !made->is_old && !known->is_old) {
+            known->has_meta = true;
+            known->mode = made->mode;
+            known->mtime_ns = made->mtime_ns;
             narrow(place, made);
         }
         free(made->name);
+        is_noted = true;
     } else if (only_known || !make_room(place)) {
         free(made->name);
     } else {
         memmove(place->made + at + 1, place->made + at, (place->made_count - at) * sizeof(*place->made));
         place->made[at] = *made;
         place->made_count++;
+        is_noted = true;
     }
     (void)pthread_mutex_unlock(&place->mutex);
+    return is_noted;
+}
+
+void hd_place_make_writable(struct hd_place *place, const char *name, size_t name_bytes, int path_fd)
+{
+    struct hd_made made = { .has_meta = true, .is_old = true };
+    struct stat status, own;
+    int fd;
+
+    if (name_bytes == 0 || faccessat(path_fd, ".", W_OK | X_OK, AT_EACCESS) == 0 || errno != EACCES ||
+        fstat(path_fd, &status) < 0 || status.st_uid != geteuid() || (made.name = strndup(name, name_bytes)) == NULL)
+        return;
+    made.mode = status.st_mode & 0777;
+    fd = open_made(place, made.name); /* as it will be opened to put its mode back: not through links */
+    if (fd < 0 || fstat(fd, &own) < 0 || own.st_dev != status.st_dev || own.st_ino != status.st_ino)
+        free(made.name);
+    else if (hd_place_note_made(place, &made, false))
+        (void)fchmod(fd, (status.st_mode & 07777) | 0300);
+    if (fd >= 0)
+        (void)close(fd);
 }
 
 static void settle(const struct hd_place *place, const struct hd_made *made)
@@ -404,13 +431,14 @@ static void settle(const struct hd_place *place, const struct hd_made *made)
         /* The group of what is made in it, for one, is inherited from above and stays. */
         if (fstat(fd, &status) == 0)
             (void)fchmod(fd, (status.st_mode & 07000) | (made->mode & 0777));
-        (void)futimens(fd, times);
+        if (!made->is_old)
+            (void)futimens(fd, times);
         (void)close(fd);
     }
 }
 
 /* What is in a directory stands behind it in the list, so the end is the deepest. */
-void hd_place_settle_directories(struct hd_place *place)
+void hd_place_settle_directories(struct hd_place *place, bool has_broken_off)
 {
     struct hd_made *made;
     size_t count;
@@ -422,7 +450,7 @@ void hd_place_settle_directories(struct hd_place *place)
     place->made_count = place->made_room = 0;
     (void)pthread_mutex_unlock(&place->mutex);
     for (size_t i = count; i > 0; i--) {
-        if (made[i - 1].has_meta)
+        if (made[i - 1].has_meta && (made[i - 1].is_old || !has_broken_off))
             settle(place, &made[i - 1]);
         free(made[i - 1].name);
     }

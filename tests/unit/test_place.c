@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-enum { OBJECT_BYTES = 2050 };
+enum { OBJECT_BYTES = 2050, NOBODY = 65534 };
 
 static const int64_t MTIME_NS = INT64_C(1234567890123456789);
 
@@ -511,6 +511,48 @@ static void directories_get_mode_and_time_when_all_is_in_them(void **state)
     assert_int_equal(chmod(kit_path(kit, "inside/a"), 0755), 0);
 }
 
+/* Root may write anywhere: then somebody else tries. @return whether there is somebody. */
+static bool become_nobody(struct kit *kit)
+{
+    if (geteuid() != 0)
+        return true;
+    assert_int_equal(chown(kit->directory, NOBODY, (gid_t)-1), 0);
+    return seteuid(NOBODY) == 0;
+}
+
+static int teardown_as_before(void **state)
+{
+    if (geteuid() != getuid())
+        assert_int_equal(seteuid(getuid()), 0);
+    return kit_teardown(state);
+}
+
+static void a_directory_of_an_earlier_delivery_need_not_be_writable(void **state)
+{
+    struct kit *kit = *state;
+    struct stat status;
+
+    if (!become_nobody(kit))
+        skip();
+    open_inside(kit, HERALD_CLASH_OVERWRITE, false, false);
+    assert_int_equal(hd_place_make_directory(kit->place, "a", 0555, 0, &kit->error), 0);
+    kit_receive(kit, "a/object");
+    hd_place_finish_directories(kit->place);
+    wait_until_idle(kit);
+    assert_int_equal(hd_place_make_directory(kit->place, "a", 0500, 0, &kit->error), 0);
+    kit_receive(kit, "a/b/object");
+    assert_int_equal(hd_place_make_link(kit->place, "a/link", "object", 0, &kit->error), 0);
+    hd_place_finish_directories(kit->place);
+    wait_until_idle(kit);
+    assert_int_equal(stat(kit_path(kit, "inside/a"), &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0555);
+    kit_receive(kit, "a/another");
+    kit_close_place(kit); /* it breaks off */
+    assert_int_equal(stat(kit_path(kit, "inside/a"), &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0555);
+    assert_int_equal(chmod(kit_path(kit, "inside/a"), 0755), 0);
+}
+
 /* What a directory hides is not shown while it is received, nor if it breaks off. */
 static void directories_never_let_in_more_than_in_the_end(void **state)
 {
@@ -740,6 +782,8 @@ int main(void)
         TEST(without_a_mode_the_umask_counts),
         TEST(nobody_else_sees_what_is_unfinished),
         TEST(directories_get_mode_and_time_when_all_is_in_them),
+        cmocka_unit_test_setup_teardown(a_directory_of_an_earlier_delivery_need_not_be_writable, kit_setup,
+                                        teardown_as_before),
         TEST(directories_never_let_in_more_than_in_the_end),
         TEST(many_files_are_finished_each_with_its_cookie),
         TEST(closing_waits_for_what_was_to_be_finished),
