@@ -54,14 +54,21 @@ struct hd_cc_probe {
 
 void hd_cc_receiver_init(struct hd_cc_receiver *cc);
 
-/* @param bytes  UDP payload, all of it: what the sender counts */
+/* So many datagrams have come, which count on from that sequence. @param bytes  UDP payload of each, all of it: what the
+   sender counts */
+static inline void hd_cc_receiver_on_datagrams(struct hd_cc_receiver *cc, uint16_t sequence, uint16_t count,
+                                               size_t bytes, uint64_t now_ns)
+{
+    cc->received_datagrams += count;
+    cc->received_bytes += (uint32_t)(count * bytes);
+    cc->datagram_ns = now_ns;
+    hd_loss_history_on_packets(&cc->history, sequence, count, now_ns);
+}
+
 static inline void hd_cc_receiver_on_datagram(struct hd_cc_receiver *cc, uint16_t sequence, size_t bytes,
                                               uint64_t now_ns)
 {
-    cc->received_datagrams++;
-    cc->received_bytes += (uint32_t)bytes;
-    cc->datagram_ns = now_ns;
-    hd_loss_history_on_packet(&cc->history, sequence, now_ns);
+    hd_cc_receiver_on_datagrams(cc, sequence, 1, bytes, now_ns);
 }
 
 /* To be called for each entry of the list, before on_probe(). */

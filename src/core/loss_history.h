@@ -35,15 +35,25 @@ struct hd_loss_history {
 
 void hd_loss_history_init(struct hd_loss_history *history);
 
-/* What is not the next packet: for hd_loss_history_on_packet(). */
+/* What is not the next packet: for hd_loss_history_on_packets(). */
 void hd_loss_history_on_other(struct hd_loss_history *history, uint16_t sequence, uint64_t now_ns);
+
+/* So many packets have come, which count on from the first. */
+static inline void hd_loss_history_on_packets(struct hd_loss_history *history, uint16_t first, uint16_t count,
+                                              uint64_t now_ns)
+{
+    for (; count > 0; first++, count--) {
+        if (history->is_started && history->unresolved == 0 && (uint16_t)(history->highest + 1) == first) {
+            history->highest += count;
+            return;
+        }
+        hd_loss_history_on_other(history, first, now_ns);
+    }
+}
 
 static inline void hd_loss_history_on_packet(struct hd_loss_history *history, uint16_t sequence, uint64_t now_ns)
 {
-    if (history->is_started && history->unresolved == 0 && (uint16_t)(history->highest + 1) == sequence)
-        history->highest++;
-    else
-        hd_loss_history_on_other(history, sequence, now_ns);
+    hd_loss_history_on_packets(history, sequence, 1, now_ns);
 }
 
 /* From now on, losses within rtt_ns are one event. */

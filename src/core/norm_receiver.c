@@ -331,7 +331,7 @@ static bool input_next(herald_norm_receiver *receiver, struct run *run, uint64_t
 
     if (!hd_wire_decode_next(run->rest.at, packet_bytes, run->last, &run->message))
         return false;
-    hd_rx_remote_hear_next(receiver, run->remote, &run->message, packet_bytes, now_ns);
+    hd_rx_remote_hear_next(receiver, run->remote, run->message.header.sequence, 1, packet_bytes, now_ns);
     input_sender(receiver, run->remote, &run->message, now_ns);
     run->last = run->rest.at;
     run->rest.at += packet_bytes;
@@ -372,16 +372,17 @@ static bool input_stretch(herald_norm_receiver *receiver, struct run *run, uint6
     if (stretch.count < 2)
         return false;
     stretch.count = hd_rx_block_input_many(receiver, object, &stretch);
-    for (uint16_t i = 0; i < stretch.count; i++) {
-        run->message.header.sequence++;
-        hd_rx_remote_hear_next(receiver, run->remote, &run->message, run->datagram_bytes, now_ns);
-        hd_rx_window_near(run->remote);
-        run->last = run->rest.at;
-        run->rest.at += run->datagram_bytes;
-    }
+    if (stretch.count == 0)
+        return false;
+    hd_rx_remote_hear_next(receiver, run->remote, (uint16_t)(run->message.header.sequence + 1), stretch.count,
+                           run->datagram_bytes, now_ns);
+    hd_rx_window_near(run->remote, stretch.count);
+    run->rest.at += stretch.count * run->datagram_bytes;
+    run->last = run->rest.at - run->datagram_bytes;
+    run->message.header.sequence += stretch.count;
     data->position.id.symbol += stretch.count;
-    data->payload = hd_cursor_over(run->last + header_bytes, object->segment_bytes);
-    return stretch.count > 0;
+    data->payload = hd_cursor_over(run->last + header_bytes, run->datagram_bytes - header_bytes);
+    return true;
 }
 
 int64_t herald_norm_receiver_input_run(herald_norm_receiver *receiver, const struct herald_peer *from, bool unicast,

@@ -368,9 +368,9 @@ struct hd_rx_remote *hd_rx_remote_find(const herald_norm_receiver *receiver, uin
 struct hd_rx_remote *hd_rx_remote_hear(herald_norm_receiver *receiver, const struct hd_message *message,
                                        const struct herald_peer *from, size_t packet_bytes, uint64_t now_ns);
 
-/* The same for the next packet of a run: from the same sender, and in nothing else new. */
-void hd_rx_remote_hear_next(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
-                            const struct hd_message *message, size_t packet_bytes, uint64_t now_ns);
+/* The same for the next packets of a run: from the same sender, and in nothing but their numbers new. */
+void hd_rx_remote_hear_next(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint16_t sequence,
+                            uint16_t count, size_t packet_bytes, uint64_t now_ns);
 
 /* How long it may be silent (RFC 5740 section 5.3). */
 uint64_t hd_rx_remote_activity_timeout_ns(const struct hd_rx_remote *remote);
@@ -413,12 +413,12 @@ void hd_rx_window_sync(herald_norm_receiver *receiver, struct hd_rx_remote *remo
 /* Nothing is known of any object. */
 void hd_rx_window_reset(const herald_norm_receiver *receiver, struct hd_rx_remote *remote);
 
-/* A packet of an object of the window came. */
-static inline void hd_rx_window_near(struct hd_rx_remote *remote)
+/* So many packets of an object of the window came. */
+static inline void hd_rx_window_near(struct hd_rx_remote *remote, uint32_t count)
 {
     remote->far_count = 0;
-    if (remote->near_count < HD_RX_BELIEVE)
-        remote->near_count++;
+    remote->near_count = (uint8_t)(remote->near_count + count < HD_RX_BELIEVE ? remote->near_count + count
+                                                                              : HD_RX_BELIEVE);
 }
 
 /*

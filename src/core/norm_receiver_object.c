@@ -513,7 +513,7 @@ void hd_rx_object_input(herald_norm_receiver *receiver, struct hd_rx_remote *rem
             goto moved; /* it tells where the sender is, all the same */
         remote->last_object = object;
     } else {
-        hd_rx_window_near(remote);
+        hd_rx_window_near(remote, 1);
     }
     place.object = object->id;
     if (!is_consistent(object, message)) {

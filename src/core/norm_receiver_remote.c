@@ -316,12 +316,12 @@ struct hd_rx_remote *hd_rx_remote_hear(herald_norm_receiver *receiver, const str
     return remote;
 }
 
-void hd_rx_remote_hear_next(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
-                            const struct hd_message *message, size_t packet_bytes, uint64_t now_ns)
+void hd_rx_remote_hear_next(herald_norm_receiver *receiver, struct hd_rx_remote *remote, uint16_t sequence,
+                            uint16_t count, size_t packet_bytes, uint64_t now_ns)
 {
-    receiver->statistics.datagrams++;
-    receiver->statistics.bytes += packet_bytes;
-    hd_cc_receiver_on_datagram(&remote->cc, message->header.sequence, packet_bytes, now_ns);
+    receiver->statistics.datagrams += count;
+    receiver->statistics.bytes += count * packet_bytes;
+    hd_cc_receiver_on_datagrams(&remote->cc, sequence, count, packet_bytes, now_ns);
 }
 
 /* RFC 5740 section 4.2.3: it will neither send nor repair any more. */

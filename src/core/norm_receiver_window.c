@@ -199,7 +199,7 @@ bool hd_rx_window_admit(herald_norm_receiver *receiver, struct hd_rx_remote *rem
     uint64_t timeout_ns = hd_rx_remote_activity_timeout_ns(remote);
 
     if (!is_ahead && !is_behind && !is_missed(receiver, remote, id)) {
-        hd_rx_window_near(remote);
+        hd_rx_window_near(remote, 1);
         return true;
     }
     note_far(remote, id, window, now_ns);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "loss_history.h"
 
+#include "random.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -193,6 +195,28 @@ static void history_survives_any_sequence(void **state)
     }
 }
 
+static void packets_that_count_on_do_what_they_do_one_by_one(void **state)
+{
+    struct hd_loss_history single, bulk;
+    struct hd_random random;
+    uint16_t sequence = FIRST;
+
+    (void)state;
+    hd_random_init(&random, 1);
+    hd_loss_history_init(&single);
+    hd_loss_history_init(&bulk);
+    for (uint64_t round = 1; round < 20000; round++) {
+        uint16_t count = (uint16_t)(1 + hd_random_below(&random, 46));
+
+        for (uint16_t i = 0; i < count; i++)
+            hd_loss_history_on_packet(&single, (uint16_t)(sequence + i), round * MS);
+        hd_loss_history_on_packets(&bulk, sequence, count, round * MS);
+        assert_memory_equal(&single, &bulk, sizeof(single));
+        sequence = (uint16_t)(sequence + count + hd_random_below(&random, 4) - hd_random_below(&random, 3));
+    }
+    assert_true(single.lost_datagrams > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +232,7 @@ int main(void)
         cmocka_unit_test(history_counts_every_loss_of_a_half_lost_stream),
         cmocka_unit_test(history_seed_replaces_the_first_interval),
         cmocka_unit_test(history_survives_any_sequence),
+        cmocka_unit_test(packets_that_count_on_do_what_they_do_one_by_one),
     };
 
     return cmocka_run_group_tests_name("cc_loss_history", tests, NULL, NULL);
