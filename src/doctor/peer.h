@@ -54,6 +54,7 @@ struct hd_peer {
     uint64_t id;
     struct herald_peer at;          /* where it is asked by unicast */
     struct herald_address resolved; /* what HOST is; NONE: not known */
+    bool looked_up;                 /* as a name */
     bool is_us;
     char others[HD_PEER_OTHERS_BYTES]; /* who else is in the group */
     size_t other_count;

@@ -2,6 +2,7 @@
 /* Looking for the peer: in the group, at its address, and with what may have kept it from answering left out. */
 #include "address.h" /* of src/io */
 #include "host.h"
+#include "lookup.h"
 #include "peer.h"
 
 #include <errno.h>
@@ -37,21 +38,35 @@ static bool is_peer(const struct hd_examination *examination, const struct heral
     return member->host[0] != '\0' && same_name(member->host, examination->config.peer);
 }
 
-/* HOST as an address; a name is looked up, which may take a while. */
-static void resolve(const struct hd_examination *examination, bool by_name, struct herald_address *ret_address)
+/*
+ * HOST by its name, once: a resolver that gives no answer now is not asked again. What fails is like a name that is not
+ * known. @return 0; -ECANCELED.
+ */
+static int resolve(struct hd_examination *examination)
+{
+    struct hd_peer *peer = examination->peer;
+
+    if (peer->resolved.family != HERALD_FAMILY_NONE || peer->looked_up)
+        return 0;
+    peer->looked_up = true;
+    return hd_lookup(examination, examination->config.peer, &peer->resolved) == -ECANCELED ? -ECANCELED : 0;
+}
+
+/* HOST as an address, which takes no time; it may have a zone. */
+static void resolve_number(struct hd_examination *examination)
 {
     const struct addrinfo hints = {
         .ai_family = hd_is_ipv6(examination) ? AF_INET6 : AF_INET,
         .ai_socktype = SOCK_DGRAM,
-        .ai_flags = by_name ? 0 : AI_NUMERICHOST,
+        .ai_flags = AI_NUMERICHOST,
     };
     struct addrinfo *list;
     struct herald_peer peer;
 
-    if (ret_address->family != HERALD_FAMILY_NONE || getaddrinfo(examination->config.peer, NULL, &hints, &list) != 0)
+    if (getaddrinfo(examination->config.peer, NULL, &hints, &list) != 0)
         return;
     hd_peer_from_sockaddr(list->ai_addr, &peer);
-    *ret_address = peer.address;
+    examination->peer->resolved = peer.address;
     freeaddrinfo(list);
 }
 
@@ -135,8 +150,8 @@ static int call(struct hd_examination *examination, struct herald_ping_config *c
     result = hd_peer_run(examination, ping, watch_for_peer, examination);
     /* By its name it was not among them; by its address it may be. */
     if (result == 0 && peer->found == HD_PEER_NOT_FOUND && peer->resolved.family == HERALD_FAMILY_NONE) {
-        resolve(examination, true, &peer->resolved);
-        for (size_t i = 0; i < herald_ping_members(ping); i++)
+        result = resolve(examination);
+        for (size_t i = 0; i < herald_ping_members(ping) && result == 0; i++)
             (void)watch_for_peer(examination, ping,
                                  &(const struct herald_ping_event){ .kind = HERALD_PING_NEW, .member = i });
     }
@@ -227,7 +242,7 @@ int hd_peer_find(struct hd_examination *examination)
         return -ENOMEM;
     peer->hops = -1;
     examination->peer = peer;
-    resolve(examination, false, &peer->resolved);
+    resolve_number(examination);
     config = hd_peer_config(examination);
     result = call(examination, &config, true);
     if (result < 0 || peer->found != HD_PEER_NOT_FOUND)

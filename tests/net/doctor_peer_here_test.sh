@@ -46,6 +46,22 @@ healthy 'started there' A $EP --peer 10.0.0.2
 stop remedy
 names 'a name that nobody has' peer A $EP --peer nobody.invalid
 stop peer_C
+
+# A name server that does not answer: the resolver waits for minutes, and nobody has to wait with it.
+echo 'nameserver 127.0.0.1' >"$T/resolv.conf"
+[ ! -e /etc/resolv.conf ] || must mount --bind "$T/resolv.conf" /etc/resolv.conf
+start names A python3 -c 'import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+print("ready", flush=True)
+while server.recv(512):
+    print("asked", flush=True)'
+wait_line names.out ready
+start doctor A env RES_OPTIONS='timeout:30 attempts:5' herald doctor --json $EP --peer slow.example
+wait_line names.out asked
+stop doctor
+is 'Ctrl-C ends it while a name is looked up' "$status $(verdict_of interrupted)" '1 True'
+stop names
 run usage A herald doctor --peer beta
 is '--peer without EP is a mistake' $status 2
 like 'which says what is missing' usage.err 'EP'
