@@ -138,6 +138,9 @@ void bench_report_found(struct bench_send *send, const struct herald_bench_searc
 
 /* ---- the picture (bench_plot.c) ------------------------------------------------------------------- */
 
+/* Whether it will be possible to write it there. @return 0; -errno with *error filled. */
+int bench_plot_check(const char *path, struct herald_error *error);
+
 /* Writes the run's development and delays as SVG. @return 0; -errno with *error. */
 int bench_plot(const herald_bench_sender *sender, const char *title, const char *path, struct herald_error *error);
 

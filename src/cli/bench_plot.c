@@ -6,11 +6,14 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     WIDTH = 900,
@@ -505,6 +508,33 @@ static void put_picture(struct picture *picture, const char *title)
     picture->top += PANEL_STEP;
     put_delays(picture);
     fputs("</svg>\n", picture->file);
+}
+
+/* As fopen() will, but what is in the file stays there for now. @return 0; -errno. */
+static int try_to_write(const char *path)
+{
+    struct stat facts;
+    int fd;
+
+    if (stat(path, &facts) == 0 && S_ISDIR(facts.st_mode))
+        return -EISDIR;
+    if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return -errno;
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return errno == EEXIST ? 0 : -errno; /* a link to where there may be a file later */
+    close(fd);
+    (void)unlink(path);
+    return 0;
+}
+
+int bench_plot_check(const char *path, struct herald_error *error)
+{
+    int r = try_to_write(path);
+
+    return r == 0 ? 0 : herald_error_set(error, r, "cannot write %.150s: %s", path, strerror(-r));
 }
 
 int bench_plot(const herald_bench_sender *sender, const char *title, const char *path, struct herald_error *error)

@@ -133,6 +133,8 @@ static int prepare(struct bench_send *send, const struct operands *operands, str
 
     if (r >= 0)
         r = check_settings(send, error);
+    if (r >= 0 && send->settings->plot != NULL)
+        r = bench_plot_check(send->settings->plot, error); /* not when all has been sent */
     if (r >= 0)
         r = open_sender(send, error);
     if (r < 0)

@@ -85,6 +85,9 @@ ok 'progress of less than an interval has the rate of its own time' json brief.o
 run noplot B herald bench send 239.1.2.3:5001 --rate 4mbit --count 10 --plot "$T/none/plot.svg"
 is 'a picture that cannot be written' $status 3
 like 'is told' noplot.err '^herald bench send: cannot write .*/none/plot.svg: No such file or directory'
+is 'before anything is sent' "$(wc -l <"$T/noplot.err") $(wc -c <"$T/noplot.out")" '1 0'
+run noplot B herald bench send 239.1.2.3:5001 --rate 4mbit --count 10 --plot "$T"
+like 'a directory is none either' noplot.err '^herald bench send: cannot write .*: Is a directory'
 stop two
 
 # ---- a receiver that dies
