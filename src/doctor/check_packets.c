@@ -27,7 +27,7 @@ static const struct hd_stream *find_fragments(const struct hd_traffic *traffic)
 }
 
 static void report_fragments(struct hd_examination *examination, const struct hd_check *check,
-                             const struct hd_stream *stream, const struct hd_counts *counts)
+                             const struct hd_stream *stream, const struct hd_host_counts *counts)
 {
     const struct herald_doctor_facts *facts = &examination->facts;
     bool ipv6 = hd_is_ipv6(examination);
@@ -64,7 +64,7 @@ int hd_check_fragments(struct hd_examination *examination, const struct hd_check
 {
     const struct hd_traffic *traffic;
     const struct hd_stream *stream;
-    const struct hd_counts *counts;
+    const struct hd_host_counts *counts;
     int result = hd_traffic_watch(examination, &traffic);
 
     if (result < 0 || traffic->join_code < 0)

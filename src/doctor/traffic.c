@@ -25,7 +25,7 @@ enum {
 
 /* ---- counters -------------------------------------------------------------------------------- */
 
-static void count_ipv4(struct hd_counts *counts)
+static void count_ipv4(struct hd_host_counts *counts)
 {
     char *text;
 
@@ -41,7 +41,7 @@ static void count_ipv4(struct hd_counts *counts)
     }
 }
 
-static void count_ipv6(struct hd_counts *counts)
+static void count_ipv6(struct hd_host_counts *counts)
 {
     char *text;
 
@@ -53,9 +53,9 @@ static void count_ipv6(struct hd_counts *counts)
     free(text);
 }
 
-static struct hd_counts count(const struct hd_examination *examination)
+static struct hd_host_counts count(const struct hd_examination *examination)
 {
-    struct hd_counts counts = { .reverse_path = 0 };
+    struct hd_host_counts counts = { .reverse_path = 0 };
 
     if (hd_is_ipv6(examination))
         count_ipv6(&counts);
@@ -64,9 +64,9 @@ static struct hd_counts count(const struct hd_examination *examination)
     return counts;
 }
 
-static struct hd_counts growth(const struct hd_counts *before, const struct hd_counts *after)
+static struct hd_host_counts growth(const struct hd_host_counts *before, const struct hd_host_counts *after)
 {
-    return (struct hd_counts){
+    return (struct hd_host_counts){
         .reverse_path = after->reverse_path - before->reverse_path,
         .ignored = after->ignored - before->ignored,
         .fragments = after->fragments - before->fragments,
@@ -146,8 +146,8 @@ static int watch_joined(struct hd_examination *examination, struct hd_traffic *t
     uint64_t start_ns = herald_clock_ns();
     uint64_t duration_ns = traffic->duration_ns;
     const struct herald_loss_config config = { .receiver = receiver };
-    struct hd_counts before = count(examination);
-    struct hd_counts after;
+    struct hd_host_counts before = count(examination);
+    struct hd_host_counts after;
     herald_loss *loss = NULL;
     int packets = 0;
     int result = herald_loss_new(&loss, &config, NULL);
@@ -180,8 +180,8 @@ static int watch_joined(struct hd_examination *examination, struct hd_traffic *t
 /* The same counters without a membership: what grows then too has nothing to do with the group. */
 static int watch_absent(const struct hd_examination *examination, struct hd_traffic *traffic)
 {
-    struct hd_counts before = count(examination);
-    struct hd_counts after;
+    struct hd_host_counts before = count(examination);
+    struct hd_host_counts after;
     int result = hd_wait(examination, -1, herald_clock_ns() + traffic->duration_ns);
 
     if (result < 0)

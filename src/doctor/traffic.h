@@ -25,7 +25,7 @@ struct hd_stream {
 };
 
 /* Counters of the host that matter here: by how much they grew. */
-struct hd_counts {
+struct hd_host_counts {
     uint64_t reverse_path; /* dropped by the reverse path filter */
     uint64_t ignored;      /* multicast datagrams that no socket wanted */
     uint64_t fragments;    /* fragments that came */
@@ -37,10 +37,10 @@ struct hd_traffic {
     int join_code;                  /* 0, or what herald_receiver_new() said */
     bool saw_wire;
     uint64_t duration_ns;
-    struct hd_counts member;        /* while joined */
+    struct hd_host_counts member;   /* while joined */
     struct herald_loss_report loss; /* meanwhile: of the own sockets, and in the interfaces and queues before them */
     uint64_t filtered; /* that came only while the network card was told to take all groups; nothing came before */
-    struct hd_counts absent; /* as long, after leaving; only if `compared` */
+    struct hd_host_counts absent; /* as long, after leaving; only if `compared` */
     bool compared;
     struct hd_stream streams[HD_STREAMS_MAX];
     size_t stream_count;
