@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
@@ -145,8 +146,8 @@ int hd_check_peer_sizes(struct hd_examination *examination, const struct hd_chec
 
 /* ---- many at once ---------------------------------------------------------------------------- */
 
-static void report_burst(struct hd_examination *examination, const struct hd_check *check, const char *where,
-                         uint64_t lost, uint64_t sent)
+static struct herald_finding *report_burst(struct hd_examination *examination, const struct hd_check *check,
+                                           const char *where, uint64_t lost, uint64_t sent)
 {
     struct herald_finding *finding = hd_report(examination, check,
                                                lost * 10 >= sent ? HERALD_FINDING_FAULT : HERALD_FINDING_WARNING,
@@ -159,6 +160,22 @@ static void report_burst(struct hd_examination *examination, const struct hd_che
     hd_say(finding->remedy,
            "send slower (herald send --rate, put --rate), or enlarge what is too small: --rcvbuf at the "
            "receiver, storm control and rate limits in switches");
+    return finding;
+}
+
+/* It has told that its receive buffer was too small before: then it is now, most likely, and it has told what helps. */
+static void blame_buffer(const struct hd_peer *peer, struct herald_finding *finding)
+{
+    for (int i = 0; i < peer->told_count; i++) {
+        if (strcmp(peer->told[i].check, "buffer") != 0)
+            continue;
+        hd_say(finding->meaning,
+               "one at a time gets through, and %s has lost packets for want of room before: its "
+               "receive buffer is too small, most likely",
+               peer->host);
+        hd_say(finding->remedy, "on %s: %s", peer->host, peer->told[i].remedy);
+        return;
+    }
 }
 
 /* Many copies of one request: all but the first are counted there as such, and not answered. */
@@ -228,13 +245,14 @@ int hd_check_peer_burst(struct hd_examination *examination, const struct hd_chec
     back = &peer->burst_back.member;
     if (peer->burst.answered && there->arrived < there->sent) {
         (void)snprintf(where, sizeof where, "on the way to %s", peer->name);
-        report_burst(examination, check, where, there->sent - (uint64_t)there->arrived, there->sent);
+        blame_buffer(peer,
+                     report_burst(examination, check, where, there->sent - (uint64_t)there->arrived, there->sent));
         return 0;
     }
     lost = back->answers_lost_unicast > back->answers_lost_multicast ? back->answers_lost_unicast
                                                                      : back->answers_lost_multicast;
     if (peer->burst_back.answered && lost > 0)
-        report_burst(examination, check, "on the way back", (uint64_t)lost, HD_PEER_BURST_BACK);
+        (void)report_burst(examination, check, "on the way back", (uint64_t)lost, HD_PEER_BURST_BACK);
     else if (!peer->burst.answered || !peer->burst_back.answered)
         hd_report_skipped(examination, check, "nothing came back to tell");
     else

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 enum {
-    SOCKETS_MAX = 64,
     BUFFER_WANTED_BYTES = 4 * 1024 * 1024, /* what herald asks for: 1 Gbit/s for 30 ms */
     OWNER_BYTES = HD_PROGRAM_BYTES + 32,
 };
@@ -47,7 +46,7 @@ static bool is_any(const struct herald_address *address)
 int hd_check_port_taken(struct hd_examination *examination, const struct hd_check *check)
 {
     const struct herald_endpoint *endpoint = &examination->facts.endpoint;
-    struct hd_socket sockets[SOCKETS_MAX];
+    struct hd_socket sockets[HD_SOCKETS_MAX];
     struct herald_finding *finding;
     char owner[OWNER_BYTES] = "another program";
     int count;
@@ -56,8 +55,8 @@ int hd_check_port_taken(struct hd_examination *examination, const struct hd_chec
         hd_report_ok(examination, check, NULL, "port %u can be had", endpoint->port);
         return 0;
     }
-    count = hd_sockets_list(endpoint->group.family, endpoint->port, sockets, SOCKETS_MAX);
-    for (int i = 0; i < count && i < SOCKETS_MAX; i++) {
+    count = hd_sockets_list(endpoint->group.family, endpoint->port, sockets, HD_SOCKETS_MAX);
+    for (int i = 0; i < count && i < HD_SOCKETS_MAX; i++) {
         if (is_any(&sockets[i].address) || herald_address_equal(&sockets[i].address, &endpoint->group)) {
             hd_socket_owner(&sockets[i], owner);
             break;
@@ -181,20 +180,20 @@ static int find_thieves(const struct hd_socket *sockets, int count, int *ret_sec
 int hd_check_reuseport(struct hd_examination *examination, const struct hd_check *check)
 {
     const struct herald_endpoint *endpoint = &examination->facts.endpoint;
-    struct hd_socket sockets[SOCKETS_MAX];
+    struct hd_socket sockets[HD_SOCKETS_MAX];
     struct herald_finding *finding;
     char owners[2][OWNER_BYTES];
     bool unknown = false;
     int second = 0;
     int first;
     int total;
-    int count = hd_sockets_list(endpoint->group.family, endpoint->port, sockets, SOCKETS_MAX);
+    int count = hd_sockets_list(endpoint->group.family, endpoint->port, sockets, HD_SOCKETS_MAX);
 
     if (count < 0)
         return count;
     total = count;
-    if (count > SOCKETS_MAX)
-        count = SOCKETS_MAX;
+    if (count > HD_SOCKETS_MAX)
+        count = HD_SOCKETS_MAX;
     first = find_thieves(sockets, count, &second);
     for (int i = 0; i < count; i++)
         unknown = unknown || sockets[i].reuse_port < 0;
@@ -229,26 +228,48 @@ static int64_t buffer_limit(void)
     return hd_host_setting(&bytes, "net/core/rmem_max") < 0 ? -1 : bytes;
 }
 
-static void report_drops(struct hd_examination *examination, const struct hd_check *check,
-                         const struct hd_socket *socket)
+/* The kernel doubles what is asked for; the limit is for the asking. */
+static void say_larger(char *remedy, const struct hd_socket *socket)
 {
-    struct herald_finding *finding = hd_report(examination, check, HERALD_FINDING_FAULT, NULL);
     int64_t limit = buffer_limit();
-    char owner[OWNER_BYTES];
 
-    hd_say(finding->seen, "%s lost %llu packets on port %u: its receive buffer of %llu bytes was full",
-           hd_socket_owner(socket, owner), (unsigned long long)socket->drops, examination->facts.endpoint.port,
-           (unsigned long long)socket->buffer_bytes);
-    hd_say(finding->meaning, "it does not fetch them fast enough, or not evenly enough for so small a buffer");
-    /* The kernel doubles what is asked for; the limit is for the asking. */
-    if (limit >= 0 && limit < BUFFER_WANTED_BYTES && (int64_t)socket->buffer_bytes >= 2 * limit) {
-        hd_say(finding->remedy, "sysctl -w net.core.rmem_max=%d, and start it again", 4 * BUFFER_WANTED_BYTES);
-    } else {
-        hd_say(finding->remedy,
+    if (limit >= 0 && limit < BUFFER_WANTED_BYTES && (int64_t)socket->buffer_bytes >= 2 * limit)
+        hd_say(remedy, "sysctl -w net.core.rmem_max=%d, and start it again", 4 * BUFFER_WANTED_BYTES);
+    else
+        hd_say(remedy,
                "start it again with a larger buffer (SO_RCVBUF; herald listen --rcvbuf 8M; the limit "
                "is net.core.rmem_max = %lld)",
                (long long)limit);
-    }
+}
+
+static void report_drops(struct hd_examination *examination, const struct hd_check *check,
+                         const struct hd_socket *socket, uint64_t drops)
+{
+    struct herald_finding *finding = hd_report(examination, check, HERALD_FINDING_FAULT, NULL);
+    char owner[OWNER_BYTES];
+
+    hd_say(finding->seen, "%s lost %llu packets on port %u while we looked: its receive buffer of %llu bytes was full",
+           hd_socket_owner(socket, owner), (unsigned long long)drops, examination->facts.endpoint.port,
+           (unsigned long long)socket->buffer_bytes);
+    hd_say(finding->meaning, "it does not fetch them fast enough, or not evenly enough for so small a buffer");
+    say_larger(finding->remedy, socket);
+}
+
+/* The kernel counts from when the socket was opened, which may be long ago, and it has been well since. */
+static void report_old_drops(struct hd_examination *examination, const struct hd_check *check,
+                             const struct hd_socket *socket)
+{
+    struct herald_finding *finding = hd_report(examination, check, HERALD_FINDING_WARNING, NULL);
+    char owner[OWNER_BYTES];
+
+    hd_say(finding->seen,
+           "%s has lost %llu packets on port %u since it began, nobody knows when%s: its receive buffer of %llu bytes "
+           "was full",
+           hd_socket_owner(socket, owner), (unsigned long long)socket->drops, examination->facts.endpoint.port,
+           examination->traffic != NULL ? ", and none while we looked" : "", (unsigned long long)socket->buffer_bytes);
+    hd_say(finding->meaning, "at some time it did not fetch them fast enough, or not evenly enough for so small a "
+                             "buffer; it may happen again");
+    say_larger(finding->remedy, socket);
 }
 
 /* What we lost ourselves while we listened. */
@@ -262,25 +283,45 @@ static void report_own_loss(struct hd_examination *examination, const struct hd_
     hd_say(finding->remedy, "%s", loss->advice);
 }
 
+/* Of the sockets of the port the one that lost most while we looked, or else ever. @return whether there is one. */
+static bool report_worst(struct hd_examination *examination, const struct hd_check *check,
+                         const struct hd_socket *sockets, int count)
+{
+    const struct hd_socket *worst = NULL;
+    uint64_t most = 0;
+
+    for (int i = 0; i < count; i++) {
+        uint64_t drops = hd_traffic_dropped(examination->traffic, &sockets[i]);
+
+        if (drops > most || (most == 0 && sockets[i].drops > (worst != NULL ? worst->drops : 0)))
+            worst = &sockets[i];
+        most = drops > most ? drops : most;
+    }
+    if (worst == NULL)
+        return false;
+    if (most > 0)
+        report_drops(examination, check, worst, most);
+    else
+        report_old_drops(examination, check, worst);
+    return true;
+}
+
 int hd_check_buffer(struct hd_examination *examination, const struct hd_check *check)
 {
     const struct herald_doctor_facts *facts = &examination->facts;
     const struct hd_traffic *traffic = examination->traffic;
-    const struct hd_socket *worst = NULL;
-    struct hd_socket sockets[SOCKETS_MAX];
+    struct hd_socket sockets[HD_SOCKETS_MAX];
     int64_t limit = buffer_limit();
     int count = 0;
+    bool told;
 
     if (facts->endpoint_given)
-        count = hd_sockets_list(facts->endpoint.group.family, facts->endpoint.port, sockets, SOCKETS_MAX);
-    for (int i = 0; i < count && i < SOCKETS_MAX; i++) {
-        if (sockets[i].drops > 0 && (worst == NULL || sockets[i].drops > worst->drops))
-            worst = &sockets[i];
-    }
-    if (worst != NULL)
-        report_drops(examination, check, worst);
-    else if (traffic != NULL && traffic->loss.parts[HERALD_LOSS_RECEIVE_BUFFER].least > 0)
+        count = hd_sockets_list(facts->endpoint.group.family, facts->endpoint.port, sockets, HD_SOCKETS_MAX);
+    told = report_worst(examination, check, sockets, count < HD_SOCKETS_MAX ? count : HD_SOCKETS_MAX);
+    if (traffic != NULL && traffic->loss.parts[HERALD_LOSS_RECEIVE_BUFFER].least > 0)
         report_own_loss(examination, check, &traffic->loss);
+    else if (told)
+        return 0;
     else if (limit < 0)
         return -ENOENT;
     else

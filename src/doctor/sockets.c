@@ -111,6 +111,18 @@ static int dump(int family, struct list *list)
     return result < 0 ? result : 0;
 }
 
+static int list_sockets(enum herald_family family, uint16_t port, struct hd_socket *ret_sockets, size_t max)
+{
+    struct list list = { .port = port, .items = ret_sockets, .max = max };
+    int result = 0;
+
+    if (family == HERALD_FAMILY_IPV4)
+        result = dump(AF_INET, &list);
+    if (result == 0)
+        result = dump(AF_INET6, &list);
+    return result < 0 ? result : (int)list.count;
+}
+
 /* ---- whose it is ----------------------------------------------------------------------------- */
 
 /* SO_REUSEPORT of a socket of another process, through a copy of its descriptor that is closed at once. */
@@ -192,18 +204,22 @@ static void find_owners(struct hd_socket *sockets, size_t count)
 
 int hd_sockets_list(enum herald_family family, uint16_t port, struct hd_socket *ret_sockets, size_t max)
 {
-    struct list list = { .port = port, .items = ret_sockets, .max = max };
-    int result = 0;
+    int count = list_sockets(family, port, ret_sockets, max);
 
-    if (family == HERALD_FAMILY_IPV4)
-        result = dump(AF_INET, &list);
-    if (result == 0)
-        result = dump(AF_INET6, &list);
-    if (result < 0)
-        return result;
-    if (list.count > 0)
-        find_owners(ret_sockets, list.count < max ? list.count : max);
-    return (int)list.count;
+    if (count > 0)
+        find_owners(ret_sockets, (size_t)count < max ? (size_t)count : max);
+    return count;
+}
+
+int hd_sockets_drops(enum herald_family family, uint16_t port, struct hd_socket_drops *ret_drops, size_t max)
+{
+    struct hd_socket *sockets = calloc(max, sizeof *sockets);
+    int count = sockets != NULL ? list_sockets(family, port, sockets, max) : -ENOMEM;
+
+    for (int i = 0; i < count && (size_t)i < max; i++)
+        ret_drops[i] = (struct hd_socket_drops){ .inode = sockets[i].inode, .drops = sockets[i].drops };
+    free(sockets);
+    return count;
 }
 
 const char *hd_socket_owner(const struct hd_socket *socket, char ret_text[HD_PROGRAM_BYTES + 32])

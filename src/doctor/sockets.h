@@ -27,6 +27,15 @@ size_t hd_sockets_on_port(enum herald_family family, uint16_t port);
 /* The same with what is known of each. @return how many; up to `max` are in ret_sockets; -errno. */
 int hd_sockets_list(enum herald_family family, uint16_t port, struct hd_socket *ret_sockets, size_t max);
 
+/* What a socket had dropped at some time. */
+struct hd_socket_drops {
+    uint64_t inode;
+    uint64_t drops;
+};
+
+/* As hd_sockets_list(), without looking for their programs. */
+int hd_sockets_drops(enum herald_family family, uint16_t port, struct hd_socket_drops *ret_drops, size_t max);
+
 /* "python3 (pid 123)", or "a program of user 1000". @return ret_text */
 const char *hd_socket_owner(const struct hd_socket *socket, char ret_text[HD_PROGRAM_BYTES + 32]);
 

@@ -287,15 +287,17 @@ static int watch_filter(const struct hd_examination *examination, struct hd_traf
 
 static int watch(struct hd_examination *examination, struct hd_traffic *traffic)
 {
+    const struct herald_endpoint *endpoint = &examination->facts.endpoint;
     herald_receiver *receiver = NULL;
     int wire_fd = -1;
     int result = 0;
 
     traffic->duration_ns = (examination->config.long_watch ? WATCH_LONG_SECONDS : WATCH_SECONDS) * UINT64_C(1000000000);
+    traffic->socket_count = hd_sockets_drops(endpoint->group.family, endpoint->port, traffic->dropped, HD_SOCKETS_MAX);
     /* The wire after the sockets: what is seen there before anybody has joined would be taken for lost. */
     (void)join(examination, traffic, &receiver);
     if (examination->facts.net_raw)
-        wire_fd = hd_wire_open_group(&examination->facts.endpoint.group);
+        wire_fd = hd_wire_open_group(&endpoint->group);
     traffic->saw_wire = wire_fd >= 0;
     if (receiver != NULL)
         result = watch_joined(examination, traffic, receiver, wire_fd);
@@ -345,6 +347,17 @@ bool hd_traffic_hears(const struct hd_traffic *traffic, const struct herald_addr
             return true;
     }
     return false;
+}
+
+uint64_t hd_traffic_dropped(const struct hd_traffic *traffic, const struct hd_socket *socket)
+{
+    if (traffic == NULL || traffic->socket_count < 0)
+        return 0;
+    for (int i = 0; i < traffic->socket_count && i < HD_SOCKETS_MAX; i++) {
+        if (traffic->dropped[i].inode == socket->inode)
+            return socket->drops > traffic->dropped[i].drops ? socket->drops - traffic->dropped[i].drops : 0;
+    }
+    return traffic->socket_count <= HD_SOCKETS_MAX ? socket->drops : 0; /* it is new */
 }
 
 void hd_traffic_free(struct hd_traffic *traffic)

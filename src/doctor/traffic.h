@@ -7,11 +7,13 @@
 #define HD_DOCTOR_TRAFFIC_H
 
 #include "examination.h"
+#include "sockets.h"
 
 #include <herald/loss.h>
 
 enum {
     HD_STREAMS_MAX = 64, /* (source, group, port, interface) that are told apart */
+    HD_SOCKETS_MAX = 64, /* of the port */
 };
 
 /* What one sender sends to one group and port, as it comes in on one interface. */
@@ -44,6 +46,8 @@ struct hd_traffic {
     bool compared;
     struct hd_stream streams[HD_STREAMS_MAX];
     size_t stream_count;
+    struct hd_socket_drops dropped[HD_SOCKETS_MAX]; /* by the sockets of the port, before the watch */
+    int socket_count;                               /* more than there is room for: the rest is not known */
 };
 
 /*
@@ -60,6 +64,9 @@ uint64_t hd_traffic_heard(const struct hd_traffic *traffic);
  * its port as well, where nobody hears it.
  */
 bool hd_traffic_hears(const struct hd_traffic *traffic, const struct herald_address *source);
+
+/* How much of what a socket of the port has dropped it has dropped since the watch began. Without a watch: 0. */
+uint64_t hd_traffic_dropped(const struct hd_traffic *traffic, const struct hd_socket *socket);
 
 void hd_traffic_free(struct hd_traffic *traffic);
 

@@ -177,8 +177,12 @@ healthy 'two that share it by SO_REUSEADDR' A $EP
 stop socket
 socket_start reuseaddr,small,239.1.2.3
 run flood B herald send $EP --rate 20000pps --count 2000 hello
+warns 'a receive buffer that was too small once' buffer A $EP
+ok 'which says that it is not now' json doctor.out '"none while we looked" in of("verdict")[0]["seen"]'
+talk B $EP
 names 'a receive buffer that is too small' buffer A $EP
 ok 'whose is named' json doctor.out "\"(pid ${pid_of[socket]})\" in of(\"verdict\")[0][\"seen\"]"
+silence
 stop socket
 healthy 'all programs have ended' A $EP
 
