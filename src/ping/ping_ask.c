@@ -308,10 +308,12 @@ int hd_ping_send_round(struct herald_ping *ping, uint64_t now_ns, struct herald_
     if (is_roll_call && wait_ns > ROLL_CALL_WAIT_NS)
         wait_ns = ROLL_CALL_WAIT_NS;
     round->close_ns = now_ns + round->spread_ns + wait_ns;
-    if (is_roll_call)
+    if (is_roll_call) {
         ping->due_ns = HERALD_NEVER; /* when it is over */
-    else
+        ping->attempts = 1;          /* what failed before was no request of those that are counted */
+    } else {
         ping->summary.rounds++;
+    }
     ping->next_sequence++;
     return 0;
 }

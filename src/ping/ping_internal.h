@@ -57,7 +57,7 @@ struct herald_ping {
     struct hd_round rounds[HD_SLOTS];
     uint32_t next_sequence;    /* of the next round */
     uint32_t oldest_open;      /* the first round that may be open */
-    uint32_t attempts;         /* rounds that were to be sent, the roll call too */
+    uint32_t attempts;         /* rounds that were to be sent, and one roll call */
     uint64_t due_ns;           /* of the next round */
     uint64_t multicast_due_ns; /* when answers by multicast may be asked for again */
     bool stopped;

@@ -37,6 +37,14 @@ like 'nothing can be sent: says why' unsent.err 'herald ping: there is no route 
 listen lone X $G
 run lone_ping X herald ping $G --count 1
 like 'no network: this host is found' lone_ping.err '^1 member, 1 request; 1 of 1 answered.*1 of 1 by multicast'
+must on X nft add table ip guard
+must on X nft 'add chain ip guard out { type filter hook output priority 0; }'
+must on X nft add rule ip guard out udp dport 10000 counter drop
+start blocked X herald ping $G --count 1 --interval 2s
+wait_until "on X nft list chain ip guard out | grep -q 'packets [1-9]'"
+must on X nft delete table ip guard
+finish blocked
+like 'a roll call that could not be sent at first is none of those requests' blocked.err '^1 member, 1 request; 1 of 1'
 stop lone
 
 # ---- five members of three kinds
