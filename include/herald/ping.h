@@ -153,6 +153,7 @@ enum herald_ping_event_kind {
     HERALD_PING_ROUND,       /**< a round is over, the roll call too */
     HERALD_PING_REFUSED,     /**< the server does not serve this group */
     HERALD_PING_SEND_FAILED, /**< a request could not be sent: `error` */
+    HERALD_PING_GROUP,       /**< the server answers to another group from now on; `error` if it cannot be joined */
 };
 
 /** One event. */
@@ -172,6 +173,7 @@ struct herald_ping_event {
     size_t multicast_want; /**< ROUND: that were to */
     uint64_t spread_ns;    /**< ROUND: answers were spread over this long */
     struct herald_error error;
+    struct herald_address group; /**< GROUP: it */
 };
 
 /** A ping under way. */

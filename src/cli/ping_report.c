@@ -348,6 +348,30 @@ static void report_refusal(struct ping *ping)
     output_warning(&ping->output, &error);
 }
 
+struct offer {
+    struct herald_address group;
+    struct herald_address asked;
+    uint64_t sequence;
+};
+
+static const struct field offer_fields[] = {
+    { "group", FIELD_ADDRESS, offsetof(struct offer, group), "the server answers to ", NULL },
+    { "asked", FIELD_ADDRESS, offsetof(struct offer, asked), ", not to ", NULL },
+    { "sequence", FIELD_NUMBER, offsetof(struct offer, sequence), NULL, NULL },
+    { NULL, FIELD_TEXT, 0, NULL, NULL },
+};
+
+static void report_offer(struct ping *ping, const struct herald_ping_event *event)
+{
+    struct offer record = { .group = event->group, .asked = ping->endpoint.group, .sequence = event->sequence };
+
+    if (herald_address_equal(&record.group, &record.asked))
+        record.asked = (struct herald_address){ .family = HERALD_FAMILY_NONE };
+    print(ping, OUTPUT_MESSAGE, "group", offer_fields, &record);
+    if (event->error.code != 0)
+        output_warning(&ping->output, &event->error);
+}
+
 /* If nothing can be sent at all, that is said at the end; until then it may still change. */
 static void report_failure(struct ping *ping, const struct herald_error *failure)
 {
@@ -379,6 +403,9 @@ void ping_report_event(struct ping *ping, const struct herald_ping_event *event)
         break;
     case HERALD_PING_SEND_FAILED:
         report_failure(ping, &event->error);
+        break;
+    case HERALD_PING_GROUP:
+        report_offer(ping, event);
         break;
     }
 }

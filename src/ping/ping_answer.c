@@ -319,16 +319,25 @@ static void refuse(struct herald_ping *ping, uint32_t sequence)
 }
 
 /* A server may offer another group than the one that it was asked for (RFC 6450, section 3.4). */
-static void change_group(struct herald_ping *ping, const struct herald_address *group)
+static void change_group(struct herald_ping *ping, const struct herald_address *group, uint32_t sequence)
 {
     const struct herald_address *source = herald_address_is_ssm(group) ? &ping->server.address : NULL;
+    struct herald_ping_event event = { .kind = HERALD_PING_GROUP, .sequence = sequence, .group = *group };
+    char text[HERALD_ADDRESS_TEXT_BYTES];
+    int r;
 
     if (herald_address_equal(group, &ping->group) || group->family != ping->group.family ||
         !herald_address_is_multicast(group) || ping->config.no_multicast)
         return;
     hd_ping_leave(ping->sender, &ping->group, herald_address_is_ssm(&ping->group) ? &ping->server.address : NULL);
     ping->group = *group;
-    (void)hd_ping_join(ping->sender, group, source);
+    r = hd_ping_join(ping->sender, group, source);
+    if (r < 0) {
+        herald_address_format(group, text, sizeof(text));
+        herald_error_set(&event.error, r, "cannot join %s on %s: %s", text, ping->facts.sender->interface.name,
+                         strerror(-r));
+    }
+    hd_ping_tell(ping, &event);
 }
 
 /* RFC 6450, section 3.4: a session, and perhaps a group, or that there is none. */
@@ -348,7 +357,7 @@ static void take_response(struct herald_ping *ping, const struct answer *answer)
         member->session_bytes = message->session.size_bytes;
     }
     if (message->group.family != HERALD_FAMILY_NONE)
-        change_group(ping, &message->group);
+        change_group(ping, &message->group, answer->round->sequence);
     else
         refuse(ping, answer->round->sequence);
 }

@@ -87,6 +87,21 @@ run silent CLIENT herald ping 10.0.0.77@232.43.211.234:4321 --count 1 --wait 100
 is 'a server that is not there: status 4' $status 4
 like 'says so' silent.err '10\.0\.0\.77 does not answer at port 4321: no ssmpingd or herald ping --respond'
 
+# A server that gives another group than it was asked for, and later one more.
+start mover SERVER python3 "$PEERS/ping_mover.py" 9908 239.1.2.234 239.1.3.234
+wait_line mover.out '^ready'
+run moved CLIENT herald ping 239.1.2.9:9908 --server 10.0.0.1 --count 5 --interval 100ms --json
+is 'another group: status 0' $status 0
+ok 'each change is told' json moved.out \
+    '[(e["group"], e["asked"]) for e in of("group")] == [("239.1.2.234", "239.1.2.9"), ("239.1.3.234", "239.1.2.9")]'
+ok 'and its answers are heard' json moved.out '(lambda s: s["by_multicast"] == s["by_unicast"] >= 2)(of("summary")[0])'
+stop mover
+start mover SERVER python3 "$PEERS/ping_mover.py" 9908 239.1.2.234 239.1.3.234
+wait_line mover.out '^ready'
+run moved CLIENT herald ping 239.1.2.9:9908 --server 10.0.0.1 --count 1
+like 'for people, too' moved.err '^the server answers to 239\.1\.2\.234, not to 239\.1\.2\.9$'
+stop mover
+
 # What was not asked for by a session, or comes too fast, reaches no group.
 start sniff CLIENT python3 "$PEERS/ping_forger.py" 10.0.0.1
 finish sniff
