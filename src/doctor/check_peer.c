@@ -146,16 +146,17 @@ int hd_check_peer_told(struct hd_examination *examination, const struct hd_check
 
 /* ---- there ----------------------------------------------------------------------------------- */
 
-/* Could not even be sent. @return whether that was it. */
+/* Could not even be sent, or not any more. @return whether that was it. */
 static bool report_unsent(struct hd_examination *examination, const struct hd_check *check,
                           const struct hd_peer_series *series, const struct hd_peer_way *way)
 {
     struct herald_finding *finding;
 
-    if (way->sent > 0 || series->code == 0)
+    if (series->code == 0 || (way->sent > 0 && !series->broken))
         return false;
     finding = hd_report(examination, check, HERALD_FINDING_FAULT, examination->facts.interface.name);
-    hd_say(finding->seen, "this host cannot send to %s: %s", examination->peer->name, series->error.cause);
+    hd_say(finding->seen, "this host cannot %s to %s: %s", way->sent > 0 ? "go on sending" : "send",
+           examination->peer->name, series->error.cause);
     hd_say(finding->remedy, "%s", series->error.advice);
     return true;
 }

@@ -126,7 +126,7 @@ int hd_check_peer_sizes(struct hd_examination *examination, const struct hd_chec
         if (result < 0)
             return result;
         hd_peer_keep(peer, "steady", large);
-        if (large->to_group.sent == 0 && large->to_host.sent == 0) {
+        if (large->broken || (large->to_group.sent == 0 && large->to_host.sent == 0)) {
             hd_report_skipped(examination, check, "%zu bytes cannot be sent: %s", sizes[i], large->error.cause);
             return 0;
         }
@@ -288,6 +288,11 @@ int hd_check_peer_long(struct hd_examination *examination, const struct hd_check
         return 0;
     }
     finding = hd_report(examination, check, HERALD_FINDING_FAULT, examination->facts.interface.name);
+    if (peer->steady.broken) {
+        hd_say(finding->seen, "after %u s this host could not go on: %s", way->last, peer->steady.error.cause);
+        hd_say(finding->remedy, "%s", peer->steady.error.advice);
+        return 0;
+    }
     if (way->last + 10 < LONG_S) {
         hd_say(finding->seen, "multicast to %s and back worked for %u s, then no more", peer->name, way->last);
         hd_say(finding->meaning,

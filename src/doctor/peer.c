@@ -34,11 +34,12 @@ struct herald_ping_config hd_peer_config(const struct hd_examination *examinatio
     return config;
 }
 
-int hd_peer_run(struct hd_examination *examination, herald_ping *ping, hd_peer_watcher *watcher, void *userdata)
+int hd_peer_run(struct hd_examination *examination, herald_ping *ping, hd_peer_watcher *watcher, void *userdata,
+                struct herald_error *error)
 {
     for (;;) {
         struct herald_ping_event event;
-        int result = herald_ping_process(ping, herald_clock_ns(), NULL);
+        int result = herald_ping_process(ping, herald_clock_ns(), error);
         bool enough = false;
 
         while (herald_ping_next_event(ping, &event) > 0)
@@ -47,6 +48,8 @@ int hd_peer_run(struct hd_examination *examination, herald_ping *ping, hd_peer_w
         if (result != 0 || enough)
             return result < 0 ? result : 0;
         result = hd_wait(examination, herald_ping_fd(ping), herald_ping_deadline(ping));
+        if (result < 0 && error != NULL)
+            (void)herald_error_set(error, result, "cannot wait for answers: %s", strerror(-result));
         if (result < 0)
             return result;
     }
@@ -139,6 +142,7 @@ int hd_peer_ask(struct hd_examination *examination, const struct herald_ping_con
 {
     struct hd_peer_series series = { .size_bytes = config->size_bytes, .made = true };
     struct watch watch = { .config = config, .series = &series };
+    struct herald_error failure;
     herald_ping *ping;
     int result = herald_ping_new(&ping, config, &series.error);
 
@@ -147,7 +151,12 @@ int hd_peer_ask(struct hd_examination *examination, const struct herald_ping_con
     series.to_group.group_answers = series.to_host.group_answers = -1;
     if (result == 0) {
         series.size_bytes = herald_ping_facts(ping)->size_bytes;
-        result = hd_peer_run(examination, ping, take_event, &watch);
+        result = hd_peer_run(examination, ping, take_event, &watch, &failure);
+        if (result < 0 && result != -ECANCELED) { /* the interface is gone, say */
+            series.broken = true;
+            series.code = result;
+            series.error = failure;
+        }
         take_told(examination, ping, &series);
         if (series.answered && series.member.heard_multicast >= 0) {
             series.to_group.arrived = series.member.heard_multicast;

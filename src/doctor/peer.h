@@ -33,6 +33,7 @@ struct hd_peer_series {
     bool made;
     int code;                  /* 0, or why requests could not be sent */
     struct herald_error error; /* likewise */
+    bool broken;               /* it ended before its time for that: what is missing was not lost */
     bool answered;
     struct hd_peer_way to_group, to_host;
     struct herald_ping_member member; /* if it answered */
@@ -83,8 +84,9 @@ struct herald_ping_config hd_peer_config(const struct hd_examination *examinatio
 /* Called for each event, and with NULL each time that there are no more of them; true: it is enough. */
 typedef bool hd_peer_watcher(void *userdata, herald_ping *ping, const struct herald_ping_event *event);
 
-/* Runs it to its end. @return 0; -ECANCELED; -errno. */
-int hd_peer_run(struct hd_examination *examination, herald_ping *ping, hd_peer_watcher *watcher, void *userdata);
+/* Runs it to its end. @return 0; -ECANCELED; another -errno with *error, unless that is NULL. */
+int hd_peer_run(struct hd_examination *examination, herald_ping *ping, hd_peer_watcher *watcher, void *userdata,
+                struct herald_error *error);
 
 /*
  * A series of requests with that config, which has a member or not: what came of it. What cannot be sent is in there.

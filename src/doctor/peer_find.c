@@ -147,7 +147,7 @@ static int call(struct hd_examination *examination, struct herald_ping_config *c
     result = herald_ping_new(&ping, config, NULL);
     if (result < 0)
         return result;
-    result = hd_peer_run(examination, ping, watch_for_peer, examination);
+    result = hd_peer_run(examination, ping, watch_for_peer, examination, NULL);
     /* By its name it was not among them; by its address it may be. */
     if (result == 0 && peer->found == HD_PEER_NOT_FOUND && peer->resolved.family == HERALD_FAMILY_NONE) {
         result = resolve(examination);

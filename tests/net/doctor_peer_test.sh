@@ -131,5 +131,13 @@ loss_set A 'ip length > 1300 limit rate over 100/second burst 20 packets'
 names 'a burst back' peer_burst A $EP --peer beta
 between_gone A
 healthy 'a burst, mended' A $EP --peer beta
+stop peer_B
+
+# The interface vanishes in the middle of a series.
+start member B python3 "$PEERS/ping_member.py" $GROUP 10000 until 4 ip -n A link delete eth0
+wait_line member.out ready
+names 'an interface that vanishes' peer_unicast A $EP --peer python
+ok 'is no loss' json doctor.out '"this host cannot go on" in of("verdict")[0]["seen"]'
+stop member
 
 done_testing

@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: MIT
 """A member that answers herald's pings, written from the description of the messages alone.
 
-    ping_member.py GROUP PORT MODE
+    ping_member.py GROUP PORT MODE [ARGUMENTS...]
 
-MODE: plain; twice (each answer two times); hostile (a name full of escapes, and answers that are no answers besides).
+MODE: plain; twice (each answer two times); hostile (a name full of escapes, and answers that are no answers besides);
+until (N COMMAND...: runs it at request N).
 Says "ready", then a line for each request.
 """
 import os
 import socket
 import struct
+import subprocess
 import sys
 
 group, port, mode = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -54,7 +56,10 @@ while True:
     answer += option(6, name + b" (herald 0)") + option(9, bytes([64 if not by_multicast else 1]))
     answer += option(TOLD, struct.pack(">BBBB8s2xHIIIIII", 1, 1, 0, 0, member_id, 0, 0, heard, 0, heard, 0, 0))
     assert len(answer) <= len(request)
-    print("request %d of %d bytes" % (struct.unpack(">I", found[2])[0], len(request)), flush=True)
+    sequence = struct.unpack(">I", found[2])[0]
+    print("request %d of %d bytes" % (sequence, len(request)), flush=True)
+    if mode == "until" and sequence == int(sys.argv[4]):
+        subprocess.run(sys.argv[5:], check=True)
     for _ in range(2 if mode == "twice" else 1):
         out.sendto(answer, asker)
         if by_multicast:
