@@ -56,14 +56,16 @@ struct herald_bench_receiver {
     uint64_t receiver_id;
     uint64_t clock_id;
     uint64_t idle_ns;
-    uint64_t opened_ns;             /* monotonic */
-    uint64_t refused_ns;            /* monotonic: the last datagram of a stream that found no place; 0: none */
-    uint64_t clock_ns;              /* what CLOCK_REALTIME is ahead of the monotonic clock */
-    int64_t set_ns;                 /* by how much it has been set since this was opened */
-    struct hd_bench_limit messages; /* to senders */
-    struct hd_bench_limit begins;   /* of streams */
-    uint64_t restarted_ns;          /* monotonic: when the counters of causes were noted */
-    uint64_t settled_lost;          /* of streams that have ended since then */
+    uint64_t opened_ns;               /* monotonic */
+    uint64_t refused_ns;              /* monotonic: the last datagram of a stream that found no place; 0: none */
+    uint64_t clock_ns;                /* what CLOCK_REALTIME is ahead of the monotonic clock */
+    int64_t set_ns;                   /* by how much it has been set since this was opened */
+    struct hd_bench_limit messages;   /* to senders */
+    struct hd_bench_limit begins;     /* of streams */
+    uint64_t restarted_ns;            /* monotonic: when the counters of causes were noted */
+    uint64_t settled_lost;            /* of streams that have ended since then */
+    struct herald_loss_report causes; /* as they were read last */
+    uint64_t causes_ns;               /* monotonic: when that was; 0: not since the counters were noted */
     bool silent;
     bool refusal_told;
     char host[HERALD_BENCH_HOST_BYTES];
@@ -88,8 +90,11 @@ struct herald_bench_receiver_event *hd_bench_tell(herald_bench_receiver *receive
                                                   enum herald_bench_receiver_event_kind kind,
                                                   const struct hd_bench_place *place);
 
-/* Figures with causes. *ret_loss is that of the whole receiver, all zero if nothing is lost. */
-void hd_bench_figures(herald_bench_receiver *receiver, const struct hd_bench_place *place,
+/*
+ * Figures with causes; those that are not the last ones may have causes of just before. *ret_loss is that of the whole
+ * receiver, all zero if nothing is lost.
+ */
+void hd_bench_figures(herald_bench_receiver *receiver, const struct hd_bench_place *place, bool last,
                       struct herald_bench_figures *ret_figures, struct herald_loss_report *ret_loss);
 
 /* There is more of a stream of which nothing had come for long. */

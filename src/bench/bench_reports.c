@@ -188,7 +188,7 @@ static int compose(herald_bench_receiver *receiver, struct hd_bench_place *place
     if (report.last)
         report.figures = place->final;
     else
-        hd_bench_figures(receiver, place, &report.figures, &loss);
+        hd_bench_figures(receiver, place, false, &report.figures, &loss);
     memcpy(report.host, receiver->host, sizeof(report.host));
     memcpy(report.interface, place->stream.interface, sizeof(report.interface));
     hd_coarse_fill(&report.coarse, place->stream.delays);
