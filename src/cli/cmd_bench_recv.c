@@ -40,6 +40,7 @@ struct bench_recv {
     uint64_t line_ns; /* when the next lines are due */
     uint64_t ended;   /* streams */
     uint64_t begun;
+    char advised[sizeof(((struct herald_loss_report *)NULL)->advice)]; /* about losses that streams share; "" */
     bool interrupted;
     bool time_up;
 };
@@ -211,7 +212,8 @@ static void report_begin(struct bench_recv *recv, const struct herald_bench_stre
 
     (void)herald_peer_format(&stream->source, stream->interface, name, sizeof(name));
     (void)herald_peer_format(&group, stream->interface, to, sizeof(to));
-    recv->begun++;
+    if (recv->ended >= recv->begun++) /* it is the only one */
+        recv->advised[0] = '\0';
     (void)output_record(&recv->output, OUTPUT_MESSAGE, "stream", stream_fields, &record);
 }
 
@@ -258,20 +260,28 @@ static void report_figures(struct bench_recv *recv, enum output_channel channel,
     (void)output_record(&recv->output, channel, event, bench_line_fields, &record);
 }
 
-static void report_end(struct bench_recv *recv, const struct herald_bench_receiver_event *event)
+/* What streams at the same time have lost is told for all of them together: once is enough. */
+static void report_loss(struct bench_recv *recv, const struct herald_bench_receiver_event *event)
 {
+    bool told = event->figures.causes_shared && strcmp(recv->advised, event->loss.advice) == 0;
     struct herald_error error;
 
+    if (event->figures.lost > 0 && event->loss.advice[0] != '\0' && !told) {
+        herald_error_set(&error, -ENOBUFS, "%s", event->loss.text);
+        herald_error_advise(&error, "%s", event->loss.advice);
+        output_warning(&recv->output, &error);
+        memcpy(recv->advised, event->loss.advice, sizeof(recv->advised));
+    }
+}
+
+static void report_end(struct bench_recv *recv, const struct herald_bench_receiver_event *event)
+{
     recv->ended++;
     report_figures(recv, OUTPUT_DATA, "ended", &event->stream, &event->figures, -1);
     if (event->figures.missed > 0)
         output_note(&recv->output, "%llu datagram%s sent before this host listened: not counted as lost",
                     (unsigned long long)event->figures.missed, event->figures.missed == 1 ? " was" : "s were");
-    if (event->figures.lost == 0 || event->loss.advice[0] == '\0')
-        return;
-    herald_error_set(&error, -ENOBUFS, "%s", event->loss.text);
-    herald_error_advise(&error, "%s", event->loss.advice);
-    output_warning(&recv->output, &error);
+    report_loss(recv, event);
 }
 
 static void report_lines(struct bench_recv *recv, uint64_t now_ns)

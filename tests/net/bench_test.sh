@@ -204,8 +204,18 @@ if need nft 'loss in the network'; then
     run limit B herald bench send 239.1.2.3:5001 --find-max --rate 8mbit --size 1000 --duration 100ms --expect 1
     is 'at no rate is nothing lost' $status 1
     like 'which is told, with who lost' limit.err 'even at the lowest rate .*\(10\.0\.0\.1\) lost '
-    must on sw nft delete table netdev loss_A
     stop lossy
+    bench_recv several A 239.1.2.3:5001
+    for n in 1 2 3 4; do
+        start "several$n" B herald bench send 239.1.2.3:5001 --rate 200pps --size 100 --duration 1s
+    done
+    for n in 1 2 3 4; do
+        finish "several$n"
+    done
+    wait_until "[ \$(grep -c ' ended: ' $T/several.out) = 4 ]"
+    stop several
+    is 'what streams lose at the same time is explained once' "$(count several.err 'warning: [0-9,]+ datagrams? lost')" 1
+    must on sw nft delete table netdev loss_A
 fi
 
 # ---- an interruption that is longer than a stream may pause
