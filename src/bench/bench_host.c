@@ -3,6 +3,8 @@
 
 #include "random.h"
 
+#include <herald/types.h>
+
 #include <fcntl.h>
 #include <sys/random.h>
 #include <time.h>
@@ -10,12 +12,88 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
+/* Less is not told from a delay between two readings. */
+#define SET_LEAST_NS UINT64_C(20000)
+
+enum { READINGS = 5 };
+
 uint64_t hd_bench_realtime_ns(void)
 {
     struct timespec time;
 
     clock_gettime(CLOCK_REALTIME, &time);
     return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
+/* The quickest of some readings, for this process may lose its processor in between. */
+static void read_ahead(uint64_t *ret_ahead_ns, uint64_t *ret_exact_ns)
+{
+    *ret_exact_ns = UINT64_MAX;
+    for (int i = 0; i < READINGS; i++) {
+        uint64_t before_ns = herald_clock_ns();
+        uint64_t realtime_ns = hd_bench_realtime_ns();
+        uint64_t took_ns = herald_clock_ns() - before_ns;
+
+        if (took_ns >= *ret_exact_ns)
+            continue;
+        *ret_exact_ns = took_ns;
+        *ret_ahead_ns = realtime_ns - before_ns - took_ns / 2;
+    }
+}
+
+void hd_bench_clock_init(struct hd_bench_clock *clock)
+{
+    uint64_t exact_ns;
+
+    *clock = (struct hd_bench_clock){ .set_ns = 0 };
+    read_ahead(&clock->ahead_ns, &exact_ns);
+}
+
+void hd_bench_clock_compare(struct hd_bench_clock *clock, uint64_t ahead_ns, uint64_t exact_ns, uint64_t now_ns)
+{
+    int64_t set_ns = (int64_t)(ahead_ns - clock->ahead_ns);
+    int64_t more_ns = set_ns - clock->set_ns;
+
+    if ((more_ns < 0 ? 0 - (uint64_t)more_ns : (uint64_t)more_ns) < exact_ns + SET_LEAST_NS)
+        return;
+    clock->before_ns = clock->set_ns;
+    clock->set_ns = set_ns;
+    clock->seen_ns = now_ns;
+}
+
+void hd_bench_clock_watch(struct hd_bench_clock *clock)
+{
+    uint64_t now_ns = herald_clock_ns();
+    uint64_t ahead_ns = hd_bench_realtime_ns() - now_ns;
+    uint64_t exact_ns = herald_clock_ns() - now_ns;
+    int64_t more_ns = (int64_t)(ahead_ns - clock->ahead_ns) - clock->set_ns;
+
+    if (more_ns > -(int64_t)SET_LEAST_NS && more_ns < (int64_t)SET_LEAST_NS)
+        return;
+    read_ahead(&ahead_ns, &exact_ns);
+    hd_bench_clock_compare(clock, ahead_ns, exact_ns, now_ns);
+}
+
+uint64_t hd_bench_clock_ns(const struct hd_bench_clock *clock)
+{
+    return clock->ahead_ns + herald_clock_ns();
+}
+
+/* How far from now it is. */
+static uint64_t distance(uint64_t time_ns, uint64_t now_ns)
+{
+    return time_ns > now_ns ? time_ns - now_ns : now_ns - time_ns;
+}
+
+int64_t hd_bench_clock_set_ns(const struct hd_bench_clock *clock, uint64_t noted_ns, uint64_t now_ns)
+{
+    uint64_t as_set_ns = noted_ns - clock->ahead_ns - (uint64_t)clock->set_ns; /* monotonic */
+    uint64_t as_before_ns = noted_ns - clock->ahead_ns - (uint64_t)clock->before_ns;
+
+    if (clock->seen_ns == 0 || now_ns > clock->seen_ns + NS_PER_S)
+        return clock->set_ns;
+    /* It was noted just now, before the clock was set or after: by the other the time would be far off. */
+    return distance(as_before_ns, now_ns) < distance(as_set_ns, now_ns) ? clock->before_ns : clock->set_ns;
 }
 
 uint64_t hd_bench_random_id(void)

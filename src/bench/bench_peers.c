@@ -129,7 +129,7 @@ static void send_request(herald_bench_sender *sender, const struct hd_bench_peer
         .end = end,
         .probe = true,
         .total = sender->sent.datagrams,
-        .time_ns = hd_bench_realtime_ns(),
+        .time_ns = hd_bench_clock_ns(&sender->clock),
     };
     int size_bytes = hd_bench_request_encode(&request, bytes, sizeof(bytes));
     const struct iovec part = { .iov_base = bytes, .iov_len = (size_t)size_bytes };
@@ -220,10 +220,11 @@ static void take_time(herald_bench_sender *sender, const struct hd_bench_time *t
     if (peer == NULL || time->stream_id != sender->stream_id || arrived_ns < time->asked_ns || own_ns > whole_ns ||
         whole_ns > UINT64_C(10000) * MS_NS || !is_same_host(from, &peer->facts.address))
         return;
-    if (peer->offset.known && arrived_ns >= peer->offset.time_ns &&
+    if (peer->offset.known && peer->offset.stream_id == time->stream_id && arrived_ns >= peer->offset.time_ns &&
         whole_ns - own_ns >= peer->offset.round_trip_ns + 2 * drift_ns(arrived_ns - peer->offset.time_ns))
         return;
     peer->offset.known = true;
+    peer->offset.stream_id = time->stream_id;
     peer->offset.time_ns = arrived_ns;
     peer->offset.round_trip_ns = whole_ns - own_ns;
     peer->offset.offset_ns = (int64_t)(((__int128)there + back) / 2);
@@ -340,7 +341,8 @@ static void take_message(herald_bench_sender *sender, const struct herald_run *r
         break;
     case HD_BENCH_TIME:
         if (hd_bench_time_decode(bytes, size_bytes, &time) == 0)
-            take_time(sender, &time, &run->source, run->time_ns);
+            take_time(sender, &time, &run->source,
+                      run->time_ns - (uint64_t)hd_bench_clock_set_ns(&sender->clock, run->time_ns, herald_clock_ns()));
         break;
     case HD_BENCH_REQUEST:
         break; /* for receivers */
@@ -357,6 +359,7 @@ int hd_bench_peers_take(herald_bench_sender *sender)
             return 0;
         if (n < 0)
             return n;
+        hd_bench_clock_watch(&sender->clock);
         for (int i = 0; i < n; i++) {
             for (size_t at = 0; at < herald_run_count(&runs[i]); at++) {
                 size_t size_bytes;

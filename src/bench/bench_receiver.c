@@ -13,9 +13,6 @@
 #define RESTART_NS (5000 * MS_NS)
 #define CAUSES_NS  (100 * MS_NS)
 
-/* A clock that was set by more than this was set; less is its drift, or a delay between two readings. */
-#define SET_NS (100 * (int64_t)MS_NS)
-
 enum { ROUNDS = 64, MESSAGES_PER_S = 1000 };
 
 /* More streams than this begin only if somebody invents them: neither events nor places are for them. */
@@ -89,7 +86,7 @@ int herald_bench_receiver_new(herald_bench_receiver **ret_receiver, const struct
     receiver->messages.as_of_ns = receiver->opened_ns;
     receiver->begins = (struct hd_bench_limit){ .per_s = STREAMS_PER_S, .left = STREAMS_PER_S };
     receiver->begins.as_of_ns = receiver->opened_ns;
-    receiver->clock_ns = hd_bench_realtime_ns() - receiver->opened_ns;
+    hd_bench_clock_init(&receiver->clock);
     *ret_receiver = receiver;
     return 0;
 }
@@ -415,7 +412,7 @@ static struct hd_bench_place *begin_stream(herald_bench_receiver *receiver, cons
     if (header->own && run->ttl >= 0 && run->ttl <= header->ttl)
         place->stream.hops = header->ttl - run->ttl;
     place->state = HD_PLACE_RUNNING;
-    place->set_before_ns = receiver->set_ns;
+    place->set_before_ns = hd_bench_clock_set_ns(&receiver->clock, run->time_ns, now_ns);
     place->stream.report_interval_ms = header->report_interval_ms;
     place->stream.report_spread_ms = header->report_spread_ms;
     conclude_earlier(receiver, place, now_ns);
@@ -462,7 +459,7 @@ static void take_datagram(herald_bench_receiver *receiver, const struct herald_r
         hd_bench_go_on(receiver, place, now_ns);
     if (!hd_bench_place_is_active(place))
         return; /* its figures are final */
-    place->stream.set_ns = receiver->set_ns - place->set_before_ns;
+    place->stream.set_ns = hd_bench_clock_set_ns(&receiver->clock, run->time_ns, now_ns) - place->set_before_ns;
     hd_flow_arrived(&place->stream, &header, size_bytes, run->time_ns);
     place->seen_ns = now_ns;
     if (header.last && place->state == HD_PLACE_RUNNING) {
@@ -544,18 +541,6 @@ static void process_place(herald_bench_receiver *receiver, struct hd_bench_place
         hd_bench_reports_send(receiver, place, now_ns);
 }
 
-/* Arrivals are told by CLOCK_REALTIME, which may be set at any time: no time has passed then. */
-static void watch_clock(herald_bench_receiver *receiver, uint64_t now_ns)
-{
-    uint64_t clock_ns = hd_bench_realtime_ns() - now_ns;
-    int64_t set_ns = (int64_t)(clock_ns - receiver->clock_ns);
-
-    if (set_ns > -SET_NS && set_ns < SET_NS)
-        return;
-    receiver->set_ns += set_ns;
-    receiver->clock_ns = clock_ns;
-}
-
 /* @return whether nothing is left to be received; -errno. */
 static int receive(herald_bench_receiver *receiver)
 {
@@ -567,7 +552,8 @@ static int receive(herald_bench_receiver *receiver)
         if (n <= 0)
             return n == 0 ? 1 : n;
         now_ns = herald_clock_ns();
-        watch_clock(receiver, now_ns);
+        /* Arrivals are told by CLOCK_REALTIME, which may be set at any time: no time has passed then. */
+        hd_bench_clock_watch(&receiver->clock);
         for (int i = 0; i < n; i++)
             take_run(receiver, &runs[i], now_ns);
     }

@@ -58,8 +58,7 @@ struct herald_bench_receiver {
     uint64_t idle_ns;
     uint64_t opened_ns;               /* monotonic */
     uint64_t refused_ns;              /* monotonic: the last datagram of a stream that found no place; 0: none */
-    uint64_t clock_ns;                /* what CLOCK_REALTIME is ahead of the monotonic clock */
-    int64_t set_ns;                   /* by how much it has been set since this was opened */
+    struct hd_bench_clock clock;      /* since this was opened */
     struct hd_bench_limit messages;   /* to senders */
     struct hd_bench_limit begins;     /* of streams */
     uint64_t restarted_ns;            /* monotonic: when the counters of causes were noted */

@@ -254,15 +254,17 @@ static struct hd_bench_place *find_place(herald_bench_receiver *receiver, const 
     return NULL;
 }
 
+/* By the clock that the delays of the stream are measured by. */
 static void answer_time(herald_bench_receiver *receiver, struct hd_bench_place *place,
                         const struct hd_bench_request *request, uint64_t received_ns, uint64_t now_ns)
 {
+    int64_t set_ns = hd_bench_clock_set_ns(&receiver->clock, received_ns, now_ns);
     const struct hd_bench_time time = {
         .stream_id = request->stream_id,
         .receiver_id = request->receiver_id,
         .asked_ns = request->time_ns,
-        .received_ns = received_ns,
-        .answered_ns = hd_bench_realtime_ns(),
+        .received_ns = received_ns - (uint64_t)(set_ns - place->set_before_ns),
+        .answered_ns = hd_bench_clock_ns(&receiver->clock) + (uint64_t)place->set_before_ns,
     };
     uint8_t bytes[HD_BENCH_TIME_BYTES];
     struct herald_error error;
@@ -337,6 +339,7 @@ static void take_from_own(herald_bench_receiver *receiver, uint64_t now_ns)
 
 void hd_bench_reports_take(herald_bench_receiver *receiver, uint64_t now_ns)
 {
+    hd_bench_clock_watch(&receiver->clock);
     for (size_t i = 0; i < 2; i++)
         take_from(receiver, receiver->report_fds[i], now_ns);
     take_from_own(receiver, now_ns);

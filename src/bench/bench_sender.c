@@ -201,6 +201,7 @@ int herald_bench_sender_start(herald_bench_sender *sender, const struct herald_b
     sender->run = *run;
     sender->phase = HD_PHASE_SENDING;
     sender->stream_id = hd_bench_random_id();
+    hd_bench_clock_init(&sender->clock);
     bytes_per_s = rate_bytes_per_s(sender);
     sender->paced = bytes_per_s > 0;
     sender->sent = (struct herald_bench_sent){
@@ -251,7 +252,7 @@ static void fill_header(const herald_bench_sender *sender, struct hd_stream_head
 {
     *header = (struct hd_stream_header){
         .number = sender->number,
-        .time_ns = hd_bench_realtime_ns(),
+        .time_ns = hd_bench_clock_ns(&sender->clock),
         .ttl = herald_sender_facts(sender->sender)->ttl,
         .stream_id = sender->stream_id,
         .elapsed_ns = now_ns - sender->start_ns,

@@ -16,6 +16,7 @@ enum { HD_BENCH_PEERS_MAX = 10000, HD_BENCH_SAMPLES_MAX = 1024, HD_BENCH_PEERS_M
 /* The clock of a receiver against ours, by the quickest exchange so far. */
 struct hd_bench_offset {
     bool known;
+    uint64_t stream_id;     /* of the run that it was in: clocks may have been set before the next one */
     uint64_t round_trip_ns; /* without the receiver's own time */
     int64_t offset_ns;      /* what the receiver's clock is ahead */
     uint64_t time_ns;       /* when it was, by our clock */
@@ -45,6 +46,7 @@ struct herald_bench_sender {
     struct herald_bench_sender_config config;
     size_t size_bytes;
     uint64_t clock_id;
+    struct hd_bench_clock clock; /* since the run began: all times that receivers are told are by it */
 
     enum hd_bench_phase phase;
     struct herald_bench_run run;

@@ -112,7 +112,7 @@ void hd_flow_arrived(struct hd_flow *stream, const struct hd_stream_header *head
         return; /* a copy says nothing about the way of the original */
     /* The time since the stream began is never set; iperf does not tell it. */
     hd_jitter_arrived(&stream->jitter, header->own ? header->elapsed_ns : header->time_ns, steady_ns);
-    herald_histogram_record(stream->delays, (int64_t)(received_ns - header->time_ns - (uint64_t)stream->delay_base_ns),
+    herald_histogram_record(stream->delays, (int64_t)(steady_ns - header->time_ns - (uint64_t)stream->delay_base_ns),
                             1);
 }
 

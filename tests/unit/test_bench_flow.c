@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a receiver counts of a stream: losses, copies, order, jitter. */
+#include "bench_host.h"
 #include "flow.h"
 
 #include <math.h>
@@ -281,6 +282,53 @@ static void a_clock_that_is_set_does_not_make_time_pass(void **state)
     hd_flow_release(&flow);
 }
 
+/* The same, and the delays go on as they were. */
+static void a_clock_that_is_set_is_no_delay(void **state)
+{
+    const int64_t hour_ns = INT64_C(3600000000000);
+    struct hd_flow flow;
+    struct hd_stream_header header = header_of(1);
+    struct herald_bench_figures figures;
+    uint64_t time_ns = 5 * (uint64_t)hour_ns;
+
+    (void)state;
+    assert_int_equal(hd_flow_init(&flow, &header, time_ns, 10000000000, 78), 0);
+    for (uint64_t number = 1; number <= 300; number++) {
+        header = header_of(number);
+        flow.set_ns = number <= 100 ? 0 : number <= 200 ? -hour_ns : hour_ns;
+        hd_flow_arrived(&flow, &header, 100, time_ns + (number - 1) * 1000 + (uint64_t)flow.set_ns);
+    }
+    hd_flow_figures(&flow, &figures);
+    assert_int_equal(figures.delay.count, 300);
+    assert_int_equal(figures.delay.min_ns, 0);
+    assert_int_equal(figures.delay.max_ns, 0);
+    hd_flow_release(&flow);
+}
+
+static void a_clock_that_is_set_is_noticed(void **state)
+{
+    const uint64_t ahead_ns = UINT64_C(1700000000000000000);
+    const int64_t hour_ns = INT64_C(3600000000000);
+    const uint64_t now_ns = 5000000000;
+    struct hd_bench_clock clock = { .ahead_ns = ahead_ns };
+
+    (void)state;
+    hd_bench_clock_compare(&clock, ahead_ns + 10000, 50, now_ns);
+    hd_bench_clock_compare(&clock, ahead_ns - 1000000, 2000000, now_ns); /* not known so exactly */
+    assert_int_equal(clock.set_ns, 0);
+    assert_int_equal(hd_bench_clock_set_ns(&clock, ahead_ns + now_ns, now_ns), 0);
+    for (int64_t set_ns = hour_ns; set_ns >= -hour_ns; set_ns -= 2 * hour_ns) {
+        clock = (struct hd_bench_clock){ .ahead_ns = ahead_ns };
+        hd_bench_clock_compare(&clock, ahead_ns + (uint64_t)set_ns, 50, now_ns);
+        assert_int_equal(clock.set_ns, set_ns);
+        /* What waits to be read was noted before that or after. */
+        assert_int_equal(hd_bench_clock_set_ns(&clock, ahead_ns + now_ns - 1000000, now_ns), 0);
+        assert_int_equal(hd_bench_clock_set_ns(&clock, ahead_ns + now_ns - 1000 + (uint64_t)set_ns, now_ns), set_ns);
+        hd_bench_clock_compare(&clock, ahead_ns + (uint64_t)set_ns, 50, now_ns + 1000);
+        assert_int_equal(clock.seen_ns, now_ns);
+    }
+}
+
 /* Times of sending are a peer's word. */
 static void jitter_of_absurd_times_does_not_overflow(void **state)
 {
@@ -323,6 +371,8 @@ int main(void)
         cmocka_unit_test(one_number_far_above_the_others_is_not_believed),
         cmocka_unit_test(two_numbers_far_above_the_others_are_believed),
         cmocka_unit_test(a_clock_that_is_set_does_not_make_time_pass),
+        cmocka_unit_test(a_clock_that_is_set_is_no_delay),
+        cmocka_unit_test(a_clock_that_is_set_is_noticed),
         cmocka_unit_test(jitter_of_absurd_times_does_not_overflow),
         cmocka_unit_test(what_is_known_to_be_sent_is_lost_without_a_later_one),
         cmocka_unit_test(jitter_is_that_of_rfc_3550),
