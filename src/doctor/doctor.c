@@ -15,6 +15,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -408,6 +409,8 @@ static const char *missing(const struct hd_examination *examination, unsigned ne
 {
     const struct herald_doctor_facts *facts = &examination->facts;
 
+    if ((needs & (HD_NEEDS_INTERFACE | HD_NEEDS_NETWORK)) != 0 && examination->interface_gone)
+        return "the interface has vanished";
     if ((needs & (HD_NEEDS_INTERFACE | HD_NEEDS_NETWORK)) != 0 && !facts->interface_found)
         return "no interface to look at is up";
     if ((needs & HD_NEEDS_NETWORK) != 0 && facts->interface.loopback)
@@ -420,6 +423,27 @@ static const char *missing(const struct hd_examination *examination, unsigned ne
     if ((needs & HD_NEEDS_NET_ADMIN) != 0 && !facts->net_admin)
         return "needs root (CAP_NET_ADMIN), to read the firewall's rules";
     return NULL;
+}
+
+static bool is_gone(const struct herald_interface *interface)
+{
+    char name[IF_NAMESIZE];
+
+    return interface->index != 0 && if_indextoname(interface->index, name) == NULL && errno == ENXIO;
+}
+
+/* Then what the last check has seen, or could not see, may come of that. */
+static void report_gone(struct hd_examination *examination, const struct hd_check *check)
+{
+    const char *interface = examination->facts.interface.name;
+    struct herald_finding *finding;
+
+    examination->interface_gone = true;
+    examination->finding_count = 0;
+    finding = hd_report(examination, check, HERALD_FINDING_FAULT, interface);
+    hd_say(finding->seen, "%s has vanished while it was examined", interface);
+    hd_say(finding->meaning, "programs that use it have lost it too; what was seen of it before may be wrong");
+    hd_say(finding->remedy, "find out what deletes it, and examine it again");
 }
 
 /* @return 0; -ECANCELED. */
@@ -439,7 +463,9 @@ static int run_check(struct herald_doctor *doctor, const struct hd_check *check)
     result = check->run(examination, check);
     if (result == -ECANCELED)
         return result;
-    if (result < 0 && examination->finding_count == 0)
+    if (!examination->interface_gone && examination->facts.interface_found && is_gone(&examination->facts.interface))
+        report_gone(examination, check);
+    else if (result < 0 && examination->finding_count == 0)
         hd_report_skipped(examination, check, "could not look: %s", strerror(-result));
     return 0;
 }

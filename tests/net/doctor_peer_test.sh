@@ -136,8 +136,10 @@ stop peer_B
 # The interface vanishes in the middle of a series.
 start member B python3 "$PEERS/ping_member.py" $GROUP 10000 until 4 ip -n A link delete eth0
 wait_line member.out ready
-names 'an interface that vanishes' peer_unicast A $EP --peer python
-ok 'is no loss' json doctor.out '"this host cannot go on" in of("verdict")[0]["seen"]'
+names 'an interface that vanishes' peer A $EP --peer python
+ok 'is told so' json doctor.out '"eth0 has vanished" in of("verdict")[0]["seen"]'
+ok 'and is no loss' json doctor.out \
+    '["this host cannot go on" in e["seen"] for e in of("finding") if e["check"] == "peer_unicast"] == [True]'
 stop member
 
 done_testing
