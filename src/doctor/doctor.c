@@ -15,7 +15,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -409,8 +408,8 @@ static const char *missing(const struct hd_examination *examination, unsigned ne
 {
     const struct herald_doctor_facts *facts = &examination->facts;
 
-    if ((needs & (HD_NEEDS_INTERFACE | HD_NEEDS_NETWORK)) != 0 && examination->interface_gone)
-        return "the interface has vanished";
+    if ((needs & (HD_NEEDS_INTERFACE | HD_NEEDS_NETWORK)) != 0 && examination->interface_lost)
+        return "the interface was lost";
     if ((needs & (HD_NEEDS_INTERFACE | HD_NEEDS_NETWORK)) != 0 && !facts->interface_found)
         return "no interface to look at is up";
     if ((needs & HD_NEEDS_NETWORK) != 0 && facts->interface.loopback)
@@ -425,25 +424,41 @@ static const char *missing(const struct hd_examination *examination, unsigned ne
     return NULL;
 }
 
-static bool is_gone(const struct herald_interface *interface)
+/* What has become of the examined interface, which had been up, since the examination began; NULL: nothing. */
+static const char *misfortune(const struct hd_examination *examination)
 {
-    char name[IF_NAMESIZE];
+    const struct herald_interface *before = &examination->facts.interface;
+    struct herald_interface now = { .index = 0 };
 
-    return interface->index != 0 && if_indextoname(interface->index, name) == NULL && errno == ENXIO;
+    if (!examination->facts.interface_found || examination->interface_lost)
+        return NULL;
+    switch (herald_interface_find(before->name, &now, NULL)) {
+    case 0:
+        break;
+    case -ENODEV:
+        return "has vanished";
+    default:
+        return NULL; /* nobody knows */
+    }
+    if (now.index != before->index)
+        return "has vanished"; /* and another has its name */
+    if (before->up && !now.up)
+        return "was set down";
+    return before->carrier && !now.carrier ? "has lost its carrier" : NULL;
 }
 
 /* Then what the last check has seen, or could not see, may come of that. */
-static void report_gone(struct hd_examination *examination, const struct hd_check *check)
+static void report_misfortune(struct hd_examination *examination, const struct hd_check *check, const char *what)
 {
     const char *interface = examination->facts.interface.name;
     struct herald_finding *finding;
 
-    examination->interface_gone = true;
+    examination->interface_lost = true;
     examination->finding_count = 0;
     finding = hd_report(examination, check, HERALD_FINDING_FAULT, interface);
-    hd_say(finding->seen, "%s has vanished while it was examined", interface);
-    hd_say(finding->meaning, "programs that use it have lost it too; what was seen of it before may be wrong");
-    hd_say(finding->remedy, "find out what deletes it, and examine it again");
+    hd_say(finding->seen, "%s %s while it was examined", interface, what);
+    hd_say(finding->meaning, "programs that use it have lost it too; what was seen of it just before may be wrong");
+    hd_say(finding->remedy, "find out what does that, and examine it again");
 }
 
 /* @return 0; -ECANCELED. */
@@ -463,8 +478,9 @@ static int run_check(struct herald_doctor *doctor, const struct hd_check *check)
     result = check->run(examination, check);
     if (result == -ECANCELED)
         return result;
-    if (!examination->interface_gone && examination->facts.interface_found && is_gone(&examination->facts.interface))
-        report_gone(examination, check);
+    what = misfortune(examination);
+    if (what != NULL)
+        report_misfortune(examination, check, what);
     else if (result < 0 && examination->finding_count == 0)
         hd_report_skipped(examination, check, "could not look: %s", strerror(-result));
     return 0;

@@ -26,7 +26,7 @@ struct hd_examination {
     struct herald_doctor_config config; /* its strings and its endpoint are ours */
     struct herald_doctor_facts facts;
     struct herald_error choose_error; /* why there is no interface; cause "" if there is one */
-    bool interface_gone;              /* it was there when the examination began */
+    bool interface_lost;              /* it was up when the examination began, and is not any more */
     bool zone_missing;                /* a link-local group, and no interface named: the first that can is taken */
 
     /* All interfaces, when the examination began: sorted by index. */

@@ -245,14 +245,21 @@ if [ -c /dev/net/tun ] && on A python3 -c 'import os; os.open("/dev/net/tun", os
     stop card
 fi
 
-# An interface that vanishes while the group is joined on it.
+# An interface that is lost while the group is joined on it.
 nic_add A eth3 sw 10.0.0.78/24
+start doctor A herald doctor --json $EP -i eth3
+wait_member A eth3 $GROUP
+carrier_down A eth3
+finish doctor
+is 'an interface that loses its carrier' "$status $(verdict_of level)" '1 fault'
+ok 'is told for that' json doctor.out '"eth3 has lost its carrier" in of("verdict")[0]["seen"]'
+carrier_up A eth3
 start doctor A herald doctor --json $EP -i eth3
 wait_member A eth3 $GROUP
 nic_delete A eth3
 finish doctor
 is 'an interface that vanishes' "$status $(verdict_of level)" '1 fault'
-ok 'is told so' json doctor.out '"eth3 has vanished" in of("verdict")[0]["seen"]'
+ok 'is told for that, too' json doctor.out '"eth3 has vanished" in of("verdict")[0]["seen"]'
 
 # ---- hosts without a network ----------------------------------------------------------------------------------
 
