@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 static void ending_signals(sigset_t *ret_set)
@@ -31,12 +32,15 @@ int interrupt_open(void)
 
 bool interrupt_came(int interrupt_fd)
 {
+    const struct timespec moment = { .tv_nsec = 20000000 };
     struct signalfd_siginfo info;
     sigset_t set;
 
     if (read(interrupt_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return false;
     ending_signals(&set);
+    /* timeout(1) sends each signal to the process and to its group, and so twice: that is no second Ctrl-C. */
+    (void)sigtimedwait(&set, NULL, &moment);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     return true;
 }

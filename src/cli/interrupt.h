@@ -11,7 +11,8 @@
  */
 int interrupt_open(void);
 
-/* Whether one of them has come, without waiting. Afterwards they end the process again. */
+/* Whether one of them has come, without waiting; if so, another one within 20 ms is the same. Afterwards they end the
+   process again. */
 bool interrupt_came(int interrupt_fd);
 
 #endif

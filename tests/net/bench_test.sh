@@ -358,6 +358,17 @@ run queue B herald bench send 239.1.2.13:5001 --rate 8mbit --duration 300ms --js
 ok 'nothing is told if it drops nothing' json queue.out 'of("summary")[0]["queue_drops"] == 0 and not of("warning")'
 stop behind
 
+# ---- a signal that comes twice at once, as timeout(1) sends it: it is none too many
+start twice B herald bench send 239.1.2.14:5001 --duration 60s --wait 300ms
+wait_line twice.err '^sending'
+python3 -c 'import os, signal, sys, time
+os.kill(int(sys.argv[1]), signal.SIGINT)
+time.sleep(0.003)
+os.kill(int(sys.argv[1]), signal.SIGINT)' "${pid_of[twice]}"
+finish twice
+is 'a signal that comes twice at once' $status 4
+like 'leaves the summary' twice.err '^interrupted; sent '
+
 # ---- mistakes
 for words in '239.1.2.3' '239.1.2.3+2:5001' '239.1.2.3:5001 --size 63' '239.1.2.3:5001 --rate fast' '239.1.2.3:5001 x' \
     '239.1.2.3:5001 --find-max --count 3' '239.1.2.3:5001 --find-max --no-reports' '239.1.2.3:5001 --burst 65' \
