@@ -53,11 +53,11 @@ bool hd_store_discards(int fd);
  * All zero: none yet.
  */
 struct hd_spares {
-    struct {
+    struct hd_spare {
         uint8_t *bytes;
         size_t size_bytes;
-    } buffers[4];
-    size_t next; /* the one that gives way when another comes */
+    } buffers[4]; /* the last is taken first: it is the one that a cache may still have */
+    size_t count;
 };
 
 void hd_spares_release(struct hd_spares *spares);

@@ -18,9 +18,18 @@ struct store_memory {
 
 void hd_spares_release(struct hd_spares *spares)
 {
-    for (size_t i = 0; i < sizeof(spares->buffers) / sizeof(spares->buffers[0]); i++)
-        free(spares->buffers[i].bytes);
-    *spares = (struct hd_spares){ 0 };
+    while (spares->count > 0)
+        free(spares->buffers[--spares->count].bytes);
+}
+
+/* Takes one off, whatever its place. */
+static struct hd_spare take_spare(struct hd_spares *spares, size_t index)
+{
+    struct hd_spare spare = spares->buffers[index];
+
+    spares->count--;
+    memmove(&spares->buffers[index], &spares->buffers[index + 1], (spares->count - index) * sizeof(spare));
+    return spare;
 }
 
 /* Not cleared: of a block that is read back only the symbols that came are looked at. @return whether there is any. */
@@ -28,15 +37,15 @@ static bool take_memory(struct store_memory *store, size_t size_bytes)
 {
     struct hd_spares *spares = store->spares;
 
-    for (size_t i = 0; i < sizeof(spares->buffers) / sizeof(spares->buffers[0]); i++) {
+    for (size_t i = spares->count; i-- > 0;) {
+        struct hd_spare spare;
+
         if (spares->buffers[i].size_bytes < size_bytes || spares->buffers[i].size_bytes / 2 > size_bytes)
             continue;
-        store->bytes = spares->buffers[i].bytes;
-        store->room_bytes = spares->buffers[i].size_bytes;
-        spares->buffers[i].bytes = NULL;
-        spares->buffers[i].size_bytes = 0;
-        if (store->bytes != NULL)
-            return true;
+        spare = take_spare(spares, i);
+        store->bytes = spare.bytes;
+        store->room_bytes = spare.size_bytes;
+        return true;
     }
     store->room_bytes = size_bytes > 0 ? size_bytes : 1;
     store->bytes = malloc(store->room_bytes);
@@ -46,19 +55,14 @@ static bool take_memory(struct store_memory *store, size_t size_bytes)
 static void give_memory(struct store_memory *store)
 {
     struct hd_spares *spares = store->spares;
-    size_t place = spares->next;
 
     if (store->room_bytes > SPARE_BYTES_MAX) {
         free(store->bytes);
         return;
     }
-    for (size_t i = 0; i < sizeof(spares->buffers) / sizeof(spares->buffers[0]); i++)
-        if (spares->buffers[i].bytes == NULL)
-            place = i;
-    free(spares->buffers[place].bytes);
-    spares->buffers[place].bytes = store->bytes;
-    spares->buffers[place].size_bytes = store->room_bytes;
-    spares->next = (place + 1) % (sizeof(spares->buffers) / sizeof(spares->buffers[0]));
+    if (spares->count == sizeof(spares->buffers) / sizeof(spares->buffers[0]))
+        free(take_spare(spares, 0).bytes);
+    spares->buffers[spares->count++] = (struct hd_spare){ store->bytes, store->room_bytes };
 }
 
 /* ---- the store ------------------------------------------------------------------------------- */
