@@ -24,7 +24,7 @@ enum {
 #define CATCH_UP_NS MS(10)
 
 /* A group that does not leave the LAN answers fast; the transport measures it soon. */
-#define GRTT_LAN_NS                MS(10)
+#define GRTT_LAN_NS                MS(3)
 #define GRTT_WAN_NS                MS(100)
 #define RATE_START_LAN_BYTES_PER_S UINT64_C(12500000)
 #define RATE_START_WAN_BYTES_PER_S UINT64_C(125000)

@@ -222,8 +222,11 @@ static uint64_t roll_call_end_ns(const herald_delivery *delivery)
     uint64_t max_ns = delivery->phase_ns + ROLL_CALL_MAX_NS;
 
     /* Whoever is only heard may still be herald: it is if it answers. Otherwise its receipt would be a mere ACK. */
-    if (hd_people_has_strangers(delivery))
-        return delivery->new_ns + STRANGER_GRTTS * delivery->norm_config.grtt_initial_ns;
+    if (hd_people_has_strangers(delivery)) {
+        uint64_t asked_ns = STRANGER_GRTTS * delivery->norm_config.grtt_initial_ns;
+
+        return delivery->new_ns + (asked_ns > ROLL_CALL_MAX_NS ? asked_ns : ROLL_CALL_MAX_NS);
+    }
     if (config->expect_count > 0 || config->expected_count > 0)
         return 0;
     return delivery->new_ns + QUIET_NS < max_ns ? delivery->new_ns + QUIET_NS : max_ns;
