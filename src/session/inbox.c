@@ -235,7 +235,7 @@ herald_inbox *herald_inbox_free(herald_inbox *inbox)
     if (inbox == NULL)
         return NULL;
     herald_norm_receiver_free(inbox->norm);
-    for (uint32_t i = 0; inbox->arrivals != NULL && i < HD_ARRIVALS_MAX; i++)
+    for (uint32_t i = 0; i < inbox->arrival_end; i++)
         if (inbox->arrivals[i].state != HD_ARRIVAL_FREE)
             hd_arrival_remove(inbox, &inbox->arrivals[i]);
     for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)
@@ -383,6 +383,7 @@ static size_t input_some(herald_inbox *inbox, const struct herald_run *run, size
 static void input(void *user, const struct herald_run *run, bool unicast)
 {
     herald_inbox *inbox = user;
+    uint64_t now_ns;
 
     if (!is_accepted(inbox, &run->source.address))
         return;
@@ -390,8 +391,9 @@ static void input(void *user, const struct herald_run *run, bool unicast)
         done_bytes += input_some(inbox, run, done_bytes, unicast);
     hd_arrival_flush_all(inbox);
     drain(inbox);
-    if (herald_clock_ns() > inbox->now_ns)
-        inbox->now_ns = herald_clock_ns();
+    now_ns = herald_clock_ns();
+    if (now_ns > inbox->now_ns)
+        inbox->now_ns = now_ns;
 }
 
 static void tell_network(herald_inbox *inbox)
@@ -431,7 +433,7 @@ static void note_requests(herald_inbox *inbox)
 {
     struct herald_norm_object_status status;
 
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
         if (arrival->state == HD_ARRIVAL_OPEN &&
@@ -462,14 +464,9 @@ static void send_feedback(herald_inbox *inbox)
 
 static void read_streams(herald_inbox *inbox)
 {
-    uint32_t left = inbox->arrival_count;
-
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX && left > 0; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
-        if (arrival->state == HD_ARRIVAL_FREE)
-            continue;
-        left--;
         if (arrival->state == HD_ARRIVAL_OPEN && arrival->stream.is_stream)
             hd_stream_read(inbox, arrival);
     }
@@ -490,7 +487,7 @@ static bool has_lingered(const herald_inbox *inbox)
     if (inbox->now_ns - inbox->finishing_ns >= LINGER_MAX_NS)
         return true;
     /* What is still missing of other senders' objects is not waited for. */
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX && inbox->config.count == 0; i++)
+    for (uint32_t i = 0; i < inbox->arrival_end && inbox->config.count == 0; i++)
         if (inbox->arrivals[i].state == HD_ARRIVAL_FINISHING)
             return false;
     if (inbox->config.silent)
@@ -541,7 +538,7 @@ static bool waits_for_disk(const herald_inbox *inbox)
 {
     if (inbox->now_ns >= inbox->stop_ns - STOP_MAX_NS / 2)
         return false;
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++)
+    for (uint32_t i = 0; i < inbox->arrival_end; i++)
         if (inbox->arrivals[i].state == HD_ARRIVAL_FINISHING)
             return true;
     return false;
@@ -652,7 +649,7 @@ uint32_t herald_inbox_node_id(const herald_inbox *inbox)
 
 int herald_inbox_get_object(const herald_inbox *inbox, uint32_t index, struct herald_inbox_object *ret_object)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         const struct hd_arrival *arrival = &inbox->arrivals[i];
 
         if (arrival->state == HD_ARRIVAL_FREE || !arrival->is_begun || index-- > 0)

@@ -153,7 +153,8 @@ struct herald_inbox {
     struct herald_error result_error;
 
     struct hd_arrival *arrivals; /* HD_ARRIVALS_MAX */
-    uint32_t arrival_count;      /* in use */
+    uint32_t arrival_count;      /* in use, */
+    uint32_t arrival_end;        /* all of them before this one: mostly few, of a table that fills a cache */
     uint64_t next_cookie;
     struct hd_origin origins[HD_INBOX_SENDERS_MAX];
 

@@ -20,7 +20,7 @@ enum {
 
 struct hd_arrival *hd_arrival_find(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
         /* Under its ids it is known to the transport only as long as it is open there. */
@@ -33,7 +33,7 @@ struct hd_arrival *hd_arrival_find(herald_inbox *inbox, uint32_t sender_id, uint
 
 struct hd_arrival *hd_arrival_find_aborted(herald_inbox *inbox, uint32_t sender_id, uint16_t object_id)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
         if (arrival->state == HD_ARRIVAL_OPEN && arrival->is_superseded && arrival->sender_id == sender_id &&
@@ -45,7 +45,7 @@ struct hd_arrival *hd_arrival_find_aborted(herald_inbox *inbox, uint32_t sender_
 
 struct hd_arrival *hd_arrival_find_entry(herald_inbox *inbox, uint32_t sender_id, uint64_t delivery_id, uint32_t index)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
         if (arrival->state != HD_ARRIVAL_FREE && arrival->sender_id == sender_id && arrival->facts.is_entry &&
@@ -71,6 +71,8 @@ struct hd_arrival *hd_arrival_add(herald_inbox *inbox, uint32_t sender_id, uint1
             .cookie = ++inbox->next_cookie,
         };
         inbox->arrival_count++;
+        if (i >= inbox->arrival_end)
+            inbox->arrival_end = i + 1;
         return arrival;
     }
     return NULL;
@@ -87,7 +89,7 @@ static bool is_one_of_its_entries(const struct hd_arrival *arrival, const struct
 static bool is_arriving_otherwise(const herald_inbox *inbox, const struct hd_arrival *arrival,
                                   const struct hd_origin *origin)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         const struct hd_arrival *other = &inbox->arrivals[i];
         /* One that only lacks its digest is asked for again. */
         bool is_coming = other->state == HD_ARRIVAL_OPEN
@@ -124,6 +126,8 @@ void hd_arrival_remove(herald_inbox *inbox, struct hd_arrival *arrival)
     free(arrival->link);
     *arrival = (struct hd_arrival){ .state = HD_ARRIVAL_FREE };
     inbox->arrival_count--;
+    while (inbox->arrival_end > 0 && inbox->arrivals[inbox->arrival_end - 1].state == HD_ARRIVAL_FREE)
+        inbox->arrival_end--;
 }
 
 uint64_t hd_arrival_received_bytes(const struct hd_arrival *arrival)
@@ -242,7 +246,7 @@ static void count_one(herald_inbox *inbox, const struct hd_arrival *arrival, str
 
 void hd_arrival_count_under_way(herald_inbox *inbox, struct herald_inbox_stats *stats)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++)
+    for (uint32_t i = 0; i < inbox->arrival_end; i++)
         count_one(inbox, &inbox->arrivals[i], stats);
 }
 
@@ -250,10 +254,10 @@ uint32_t hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const s
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX && inbox->is_finishing; i++)
+    for (uint32_t i = 0; i < inbox->arrival_end && inbox->is_finishing; i++)
         if (waits_for_more(&inbox->arrivals[i], sender_id))
             count_one(inbox, &inbox->arrivals[i], &inbox->stats); /* of which nothing is told any more */
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
         if (!waits_for_more(arrival, sender_id) || arrival->is_superseded)
@@ -267,7 +271,7 @@ uint32_t hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const s
 /* The digests of another delivery do not come any more. */
 void hd_arrival_abandon_stale(herald_inbox *inbox, const struct hd_origin *origin)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
         if (arrival->state == HD_ARRIVAL_UNCHECKED && arrival->sender_id == origin->node_id &&
@@ -343,7 +347,7 @@ bool hd_arrival_is_here_otherwise(herald_inbox *inbox, const struct hd_arrival *
 
     if (!facts->is_entry || origin == NULL || !is_one_of_its_entries(arrival, origin))
         return false;
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         const struct hd_arrival *other = &inbox->arrivals[i];
 
         if (other != arrival && (other->state == HD_ARRIVAL_FINISHING || other->state == HD_ARRIVAL_DRAINING) &&
@@ -477,7 +481,7 @@ static void store_block_changed(void *user, uint64_t block, bool is_complete)
 
 bool hd_arrival_has_turn(const herald_inbox *inbox, const struct hd_arrival *arrival)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         const struct hd_arrival *other = &inbox->arrivals[i];
 
         if (other == arrival || other->state == HD_ARRIVAL_FREE)
@@ -630,7 +634,7 @@ static void mark(void *user, uint64_t offset_bytes, uint64_t size_bytes)
    finish it. */
 static void release_orphan(herald_inbox *inbox, const struct hd_arrival *arrival)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *other = &inbox->arrivals[i];
         const struct hd_origin *origin;
 
@@ -669,7 +673,7 @@ void hd_arrival_resume_new(herald_inbox *inbox)
             hd_origin_greet(inbox, &inbox->origins[i]);
         inbox->origins[i].is_greeting_due = false;
     }
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
 
         if (arrival->state != HD_ARRIVAL_OPEN || !arrival->is_new)

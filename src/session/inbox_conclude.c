@@ -15,7 +15,7 @@ enum {
 /* The same entry was sent twice, because it was missing for long: it is here now. */
 static void drop_others(herald_inbox *inbox, const struct hd_arrival *arrival)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *other = &inbox->arrivals[i];
         bool waits = other->state == HD_ARRIVAL_OPEN || other->state == HD_ARRIVAL_UNCHECKED;
 
@@ -55,7 +55,7 @@ static void give_turn(herald_inbox *inbox)
 {
     if (inbox->config.kind != HERALD_INBOX_DESCRIPTOR)
         return;
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
         struct herald_error error;
         int r = 0;
@@ -276,17 +276,13 @@ static bool is_held_up(const herald_inbox *inbox, const struct hd_arrival *arriv
 
 void hd_arrival_flush_all(herald_inbox *inbox)
 {
-    uint32_t left = inbox->arrival_count;
-
-    /* For each run of packets: there are few arrivals, and the table is long. */
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX && left > 0; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
         bool is_written = arrival->state == HD_ARRIVAL_OPEN && arrival->store != NULL && !arrival->stream.is_stream;
         struct herald_error error;
 
         if (arrival->state == HD_ARRIVAL_FREE)
             continue;
-        left--;
         if (is_written && hd_store_flush(arrival->store) < 0) {
             (void)hd_store_error(arrival->store, &error);
             hd_arrival_fail(inbox, arrival, &error);
@@ -299,7 +295,7 @@ void hd_arrival_flush_all(herald_inbox *inbox)
 
 static struct hd_arrival *find_finishing(herald_inbox *inbox, uint64_t cookie)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++)
+    for (uint32_t i = 0; i < inbox->arrival_end; i++)
         if (inbox->arrivals[i].state == HD_ARRIVAL_FINISHING && inbox->arrivals[i].cookie == cookie)
             return &inbox->arrivals[i];
     return NULL;
@@ -310,7 +306,7 @@ static void collect_drained(herald_inbox *inbox)
 {
     bool waits = false;
 
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         struct hd_arrival *arrival = &inbox->arrivals[i];
         struct herald_error error;
 

@@ -43,7 +43,7 @@ static struct hd_origin *find_room(herald_inbox *inbox)
 
         if (origin->node_id == 0)
             return origin;
-        for (uint32_t k = 0; k < HD_ARRIVALS_MAX && !is_open; k++)
+        for (uint32_t k = 0; k < inbox->arrival_end && !is_open; k++)
             is_open = inbox->arrivals[k].state != HD_ARRIVAL_FREE && inbox->arrivals[k].sender_id == origin->node_id;
         if (!is_open && (oldest == NULL || origin->heard_ns < oldest->heard_ns))
             oldest = origin;
@@ -315,7 +315,7 @@ static void list_missing(const struct hd_origin *origin, struct hd_answer *answe
 /* Something of a sender is complete, and only waits for the disk or a reader. */
 static bool is_finishing_something(const herald_inbox *inbox, const struct hd_origin *origin)
 {
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         const struct hd_arrival *arrival = &inbox->arrivals[i];
 
         if (arrival->sender_id == origin->node_id &&
@@ -356,7 +356,7 @@ static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with
         .repaired_segments = origin->repaired_segments,
         .reason = { origin->reason, strlen(origin->reason) },
     };
-    for (uint32_t i = 0; i < HD_ARRIVALS_MAX; i++) {
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         const struct hd_arrival *arrival = &inbox->arrivals[i];
 
         if (arrival->state == HD_ARRIVAL_FREE || arrival->sender_id != origin->node_id)
