@@ -54,8 +54,8 @@ struct hd_cc_probe {
 
 void hd_cc_receiver_init(struct hd_cc_receiver *cc);
 
-/* So many datagrams have come, which count on from that sequence. @param bytes  UDP payload of each, all of it: what the
-   sender counts */
+/* So many datagrams have come, which count on from that sequence. @param bytes  UDP payload of each: what the sender
+   counts */
 static inline void hd_cc_receiver_on_datagrams(struct hd_cc_receiver *cc, uint16_t sequence, uint16_t count,
                                                size_t bytes, uint64_t now_ns)
 {
