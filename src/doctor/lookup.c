@@ -59,7 +59,7 @@ static int start(struct job *job)
 int hd_lookup(const struct hd_examination *examination, const char *name, struct herald_address *ret_address)
 {
     struct job *job = malloc(sizeof *job + strlen(name) + 1);
-    struct herald_address address;
+    struct herald_address address = { 0 };
     int ends[2];
     int result;
 
@@ -78,6 +78,9 @@ int hd_lookup(const struct hd_examination *examination, const char *name, struct
         close(ends[1]);
         free(job);
     } else {
+#ifdef __clang_analyzer__ /* which does not see that the thread has it */
+        free(job);
+#endif
         result = hd_wait(examination, ends[0], HERALD_NEVER);
     }
     if (result == 1)
