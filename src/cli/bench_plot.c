@@ -510,7 +510,7 @@ static void put_picture(struct picture *picture, const char *title)
     fputs("</svg>\n", picture->file);
 }
 
-/* As fopen() will, but what is in the file stays there for now. @return 0; -errno. */
+/* Whether fopen() would write to it, without touching what is in the file. @return 0; -errno. */
 static int try_to_write(const char *path)
 {
     struct stat facts;

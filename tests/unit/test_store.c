@@ -133,6 +133,32 @@ static void what_is_not_a_segment_is_refused(void **state)
     kit_require_digest(kit);
 }
 
+static void segments_that_come_at_once_are_as_good_as_one_by_one(void **state)
+{
+    enum { STRIDE_BYTES = KIT_SEGMENT_BYTES + 7 };
+    struct kit *kit = *state;
+    const struct herald_norm_sink *sink = &kit->sink;
+    uint8_t *run;
+    uint16_t count;
+
+    kit_object(kit, OBJECT_BYTES, 1);
+    open_memory(kit);
+    count = hd_partition_block_symbols(&kit->facts.partition, 0);
+    run = calloc(count + 1u, STRIDE_BYTES);
+    assert_non_null(run);
+    for (uint16_t i = 0; i < count; i++)
+        memcpy(run + (size_t)i * STRIDE_BYTES, kit->bytes + (size_t)i * KIT_SEGMENT_BYTES, KIT_SEGMENT_BYTES);
+    assert_int_equal(sink->write_many(sink->user, 1, run, KIT_SEGMENT_BYTES, STRIDE_BYTES, 1), 0);
+    assert_int_equal(sink->write_many(sink->user, OBJECT_BYTES, run, KIT_SEGMENT_BYTES, STRIDE_BYTES, 1), 0);
+    assert_int_equal(sink->write_many(sink->user, 0, run, KIT_SEGMENT_BYTES, STRIDE_BYTES, count + 1u), 0);
+    assert_int_equal(sink->write_many(sink->user, 0, run, KIT_SEGMENT_BYTES, STRIDE_BYTES, count), count);
+    sink->block_changed(sink->user, 0, true);
+    assert_int_equal(sink->write_many(sink->user, 0, run, KIT_SEGMENT_BYTES, STRIDE_BYTES, count), 0);
+    kit_blocks(kit, 1, kit->facts.partition.blocks - 1);
+    kit_require_digest(kit);
+    free(run);
+}
+
 /* As the transport does when it has to forget a block. */
 static void a_block_that_begins_anew_counts_once(void **state)
 {
@@ -439,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(memory_has_a_limit, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(an_object_of_no_bytes_is_complete_at_once, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(what_is_not_a_segment_is_refused, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(segments_that_come_at_once_are_as_good_as_one_by_one, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_block_that_begins_anew_counts_once, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(segments_of_a_complete_block_change_nothing, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_file_holds_what_was_written_in_any_order, kit_setup, kit_teardown),
