@@ -63,10 +63,6 @@ class Metered:
         self.take()
         return not self.is_open
 
-    def failed(self):
-        """Whether it ended otherwise than well."""
-        return self.ended() and self.status != 0
-
     def proc(self, name):
         """A file of /proc about it, or nothing once it has ended. Its meter is in the same namespace."""
         try:

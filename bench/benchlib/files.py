@@ -77,8 +77,7 @@ def touch_memory(cell):
 
 
 def done_ns(tool, program):
-    """When a receiver had the file, or None."""
-    program.take()
+    """When a receiver had the file, or None, as far as it has told."""
     if tool.marker:
         return program.marker_ns and program.marker_ns - tool.marker_late_ms * 1_000_000
     return program.exit_ns if program.status == 0 else None
@@ -90,16 +89,16 @@ def wait_for_all(tool, sender, receivers, seconds):
     deadline = time.monotonic() + seconds
     patience = None
     while True:
+        for program in everyone:  # all that is judged below has been told by now, and nothing later
+            program.take()
         missing = [program for program in receivers if done_ns(tool, program) is None]
-        if sender.failed():
-            raise Failure(sender.complaint())
-        for program in missing:
-            if program.ended():
+        for program in everyone:
+            if not program.is_open and (program in missing or program is sender and sender.status != 0):
                 raise Failure(program.complaint())
-        if not missing and sender.ended():
+        if not missing and not sender.is_open:
             return
         now = time.monotonic()
-        if (not missing or sender.ended()) and patience is None:
+        if (not missing or not sender.is_open) and patience is None:
             patience = min(deadline, now + SENDER_PATIENCE_SECONDS)
         if now >= (patience or deadline):
             what = f'{len(missing)} of {len(receivers)} receivers lack it' if missing else 'the sender does not end'
