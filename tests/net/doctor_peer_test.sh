@@ -81,6 +81,9 @@ healthy 'an old version there, and a group of any source' A $EP --peer 10.0.0.2
 stop peer_B
 must on B sysctl -qw net.ipv4.conf.eth0.force_igmp_version=0
 
+# All on one processor: a burst is queued as a whole before the listener can take any of it.
+allowed=$(awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status)
+must taskset -cp "${allowed%%[-,]*}" $$ >/dev/null
 listen listener B $EP --rcvbuf 4K
 kill -STOP "${pid_of[listener]}"
 run flood A herald send $EP flood --count 100 --interval 1ms --wait 1ms
@@ -89,6 +92,7 @@ names 'its buffer' peer_burst A $EP --peer 10.0.0.2
 is 'which is its own finding, of some time before' "$(findings warning)" buffer
 ok 'and is known for the likely reason' json doctor.out '"receive buffer is too small" in of("verdict")[0]["meaning"]'
 stop listener
+must taskset -cp "$allowed" $$ >/dev/null
 listen listener B $EP
 healthy 'its buffer, mended' A $EP --peer 10.0.0.2
 stop listener

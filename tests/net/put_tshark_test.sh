@@ -36,6 +36,7 @@ begin_capture() {
 
 well_formed() { # WHAT
     stop capture
+    is "$1: every packet is captured" $status 0
     is "$1: no packet is malformed" "$(packets 'udp && (_ws.malformed || _ws.expert.severity >= 6291456)')" 0
     is "$1: all are NORM" "$(packets 'udp && !norm')" 0
     ok "$1: from both sides" [ "$(decoded norm ip.src | sort -u | wc -l)" -ge 2 ]
