@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""bench_deliveries.py BENCH: how the benchmark waits for the programs of a delivery. TAP."""
+"""bench_deliveries.py BENCH: how the benchmark waits for the programs of a delivery, and shows what it found. TAP."""
 import os
 import sys
+import xml.dom.minidom
 
 sys.path.insert(0, sys.argv[1])
-from benchlib import files, file_tools, network  # pylint: disable=wrong-import-position
+from benchlib import file_report, files, file_tools, network  # pylint: disable=wrong-import-position
 
 TOOLS = {tool.key: tool for tool in file_tools.TOOLS}
 
@@ -57,12 +58,26 @@ CASES = [
     ('one that ends badly has failed', 'raw_blast', Program(status=3), 'status 3'),
     ('and one that ends without having it', 'herald', Program(), 'status 0'),
 ]
+RUN = {'mbit': 100.0}
+FIGURE = {'label': 'one & <two>', 'kind': 'herald', 'mbit': 100.0, 'runs': [RUN, None, {'mbit': 300.0}]}
+BROKEN = {'label': 'broken', 'kind': 'rival', 'reason': 'failed: "a" > b', 'runs': [None]}
+
+
+def chart_texts():
+    """The words of a chart with a tool that failed, which is XML."""
+    chart = xml.dom.minidom.parseString(file_report.chart({'1 MB to 2': {'a': FIGURE, 'b': BROKEN}}, 'a heading'))
+    return [node.firstChild.data for node in chart.getElementsByTagName('text')]
+
+
+CHECKS = [(name, outcome(tool_key, program), wanted) for name, tool_key, program, wanted in CASES]
+CHECKS.append(('the chart shows what succeeded and why the rest did not', chart_texts(),
+               ['Files: Mbit/s at each receiver', 'a heading', '1 MB to 2', 'one & <two>', '100', 'broken',
+                'failed: "a" > b']))
 FAILED = 0
-for number, (name, tool_key, program, wanted) in enumerate(CASES, 1):
-    found = outcome(tool_key, program)
-    print(f'{"ok" if found == wanted else "not ok"} {number} - {name}')
-    if found != wanted:
+for number, (check, found, expected) in enumerate(CHECKS, 1):
+    print(f'{"ok" if found == expected else "not ok"} {number} - {check}')
+    if found != expected:
         FAILED = 1
-        print(f'# {found}, not {wanted}')
-print(f'1..{len(CASES)}')
+        print(f'# {found}, not {expected}')
+print(f'1..{len(CHECKS)}')
 sys.exit(FAILED)
