@@ -438,6 +438,8 @@ uint64_t herald_delivery_deadline(const herald_delivery *delivery)
         norm_ns = HERALD_NEVER;
     if (norm_ns < delivery->pause_ns)
         norm_ns = delivery->pause_ns;
+    if (norm_ns < delivery->rest_until_ns)
+        norm_ns = delivery->rest_until_ns;
     if (norm_ns < deadline_ns)
         deadline_ns = norm_ns;
     if (delivery->node.receiver != NULL && herald_receiver_deadline(delivery->node.receiver) < deadline_ns)

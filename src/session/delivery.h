@@ -96,10 +96,11 @@ struct herald_delivery {
     struct hd_run_out run_out;
     struct herald_norm_datagram held; /* did not fit into the run */
     bool has_held;
-    bool is_blocked;   /* the send buffer is full: POLLOUT is waited for */
-    bool is_cut;       /* the interface has no carrier, or is down */
-    bool is_failing;   /* the interface refuses to send */
-    uint64_t pause_ns; /* nothing is sent before */
+    bool is_blocked;        /* the send buffer is full: POLLOUT is waited for */
+    bool is_cut;            /* the interface has no carrier, or is down */
+    bool is_failing;        /* the interface refuses to send */
+    uint64_t pause_ns;      /* nothing is sent before */
+    uint64_t rest_until_ns; /* until then the transport's time-outs wait, so that more can be sent together */
     struct herald_error send_error;
     bool has_begun, is_stopped;
     bool is_busy; /* there was more to do than one turn allows */

@@ -14,7 +14,11 @@ enum {
     QUEUE_BYTES_MIN = 1 << 20,    /* what waits to be sent before more objects are opened: */
     QUEUE_BYTES_MAX = 8 << 20,    /* within these limits, */
     QUEUE_PER_SECOND = 4,         /* what takes a quarter of a second */
+    REST_DATAGRAMS = 16,          /* after a run of fewer, more are let gather, */
 };
+
+#define NS_PER_S UINT64_C(1000000000)
+#define REST_NS  UINT64_C(300000) /* for so long */
 
 /* ---- slots ----------------------------------------------------------------------------------- */
 
@@ -471,21 +475,46 @@ static bool note_failure(herald_delivery *delivery, int result)
     return result == 0;
 }
 
+/*
+ * The rate has allowed a few datagrams only, and will allow one more in a moment. A packet costs sender, network and
+ * receivers about as much as a run of many, and a wake-up more: more of them are let gather, but not for so long that
+ * the rate could not be kept. @return whether to rest.
+ */
+static bool rest(herald_delivery *delivery, size_t sent_datagrams, uint64_t allowed_ns)
+{
+    struct herald_norm_sender_statistics statistics;
+    uint64_t half_run_ns;
+
+    if (sent_datagrams >= REST_DATAGRAMS || allowed_ns <= delivery->now_ns || hd_delivery_is_all_sent(delivery))
+        return false;
+    herald_norm_sender_get_statistics(delivery->norm, &statistics);
+    if (statistics.rate_bytes_per_s == 0)
+        return false;
+    half_run_ns = (uint64_t)HD_RUN_DATAGRAMS_MAX * delivery->norm_config.segment_bytes * (NS_PER_S / 2) /
+                  statistics.rate_bytes_per_s;
+    delivery->rest_until_ns = herald_clock_ns() + (half_run_ns < REST_NS ? half_run_ns : REST_NS);
+    return true;
+}
+
 bool hd_delivery_pump(herald_delivery *delivery)
 {
     herald_sender *sender = delivery->node.exits[0].sender;
 
     for (int i = 0; i < RUNS_PER_TURN; i++) {
+        size_t datagrams;
         int r;
 
         if (delivery->now_ns < delivery->pause_ns || (delivery->run_out.datagrams == 0 && !gather(delivery)))
             return false;
+        datagrams = delivery->run_out.datagrams;
         r = hd_run_out_send(&delivery->run_out, sender, &delivery->send_error);
         wait_for_room(delivery, r == -EAGAIN);
         if (r == -EAGAIN || !note_failure(delivery, r))
             return false;
         if (!delivery->has_held)
             hd_block_cache_batch_sent(delivery->cache);
+        if (rest(delivery, datagrams, herald_norm_sender_next_timeout(delivery->norm)))
+            return false;
         if (herald_clock_ns() > delivery->now_ns)
             delivery->now_ns = herald_clock_ns();
     }
