@@ -188,12 +188,16 @@ HERALD_API herald_delivery *herald_delivery_free(herald_delivery *delivery);
  * directory stay links; `path` itself is followed. Devices, sockets and fifos are left out, with an UNREADABLE event.
  *
  * @param excludes       NULL or patterns (fnmatch(3)) that are matched with each name below, and if they hold a
- *                       slash with its whole path; what matches is left out, directories with all below them
+ *                       slash with its path below `path`; what matches is left out, directories with all below them.
+ *                       One that begins with "/" or "./" names what begins right below `path`
  * @return 0; -ENOENT, -EACCES, ... with *error filled; -EBUSY: it has begun.
  */
 HERALD_API HERALD_CHECKED int herald_delivery_add_path(herald_delivery *delivery, const char *path,
                                                        const char *const *excludes, size_t exclude_count,
                                                        struct herald_error *error);
+
+/** Whether anything that was added so far has lacked something because of this pattern: if not, it may be mistyped. */
+HERALD_API bool herald_delivery_has_excluded(const herald_delivery *delivery, const char *pattern);
 
 /** Adds bytes under a name; they must stay as they are until the delivery is freed. @return as _add_path(). */
 HERALD_API HERALD_CHECKED int herald_delivery_add_bytes(herald_delivery *delivery, const char *name, const void *bytes,

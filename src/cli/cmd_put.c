@@ -46,8 +46,8 @@ static const struct option put_options[] = {
     { "keep-serving", 0, "DURATION", OPTION_DURATION, AT(keep_serving_ns), MS, 365 * DAY, NULL, NULL, NULL,
       "stay for this long after the last receipt, for those who come late" },
     { "exclude", 0, "PATTERN", OPTION_LIST, AT(excludes), 0, 0, NULL, NULL, NULL,
-      "leave out what has this name below a directory (*.o), or if it has a slash this path (build/*); may be given "
-      "several times" },
+      "leave out what has this name below a directory (*.o), or if it has a slash this path below it (build/*); /*.o "
+      "is what lies in the directory itself. May be given several times" },
     { "name", 0, "NAME", OPTION_TEXT, AT(name), 0, 0, NULL, NULL, NULL,
       "what receivers are to call what comes from standard input; \"stdin\" unless given" },
     { "receipts", 0, "FILE", OPTION_TEXT, AT(receipts), 0, 0, NULL, NULL, "file",

@@ -237,6 +237,20 @@ static void warn_of_interface(struct put *put, const struct herald_sender_facts 
     }
 }
 
+/* Likely mistyped, and then more is sent than should be. */
+static void warn_of_excludes(struct put *put)
+{
+    const struct text_list *excludes = &put->settings->excludes;
+    char cause[200];
+
+    for (size_t i = 0; i < excludes->count; i++) {
+        if (herald_delivery_has_excluded(put->delivery, excludes->items[i]))
+            continue;
+        (void)snprintf(cause, sizeof cause, "--exclude '%.120s' left nothing out", excludes->items[i]);
+        warn(put, -ENOENT, cause, NULL);
+    }
+}
+
 void put_introduce(struct put *put)
 {
     const struct herald_sender_facts *facts = herald_delivery_facts(put->delivery);
@@ -272,6 +286,7 @@ void put_introduce(struct put *put)
     };
     (void)output_record(&put->output, OUTPUT_MESSAGE, "delivering", delivering_fields, &record);
     warn_of_interface(put, facts);
+    warn_of_excludes(put);
     if (put->output.verbose)
         output_note(&put->output,
                     "blocks of %u + %u segments (FEC %u), %u%% of parity unasked; %zu bytes fit into one "

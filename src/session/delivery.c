@@ -274,6 +274,11 @@ int herald_delivery_add_path(herald_delivery *delivery, const char *path, const 
     return r < 0 ? r : hd_tree_add_path(delivery->tree, path, excludes, exclude_count, error);
 }
 
+bool herald_delivery_has_excluded(const herald_delivery *delivery, const char *pattern)
+{
+    return hd_tree_has_excluded(delivery->tree, pattern);
+}
+
 int herald_delivery_add_bytes(herald_delivery *delivery, const char *name, const void *bytes, size_t size_bytes,
                               struct herald_error *error)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "tree.h"
 
+#include "exclude.h"
+
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,9 @@ struct hd_tree {
     uint64_t size_bytes;
     struct slot *slots;
     size_t slot_count;
-    uint64_t seed; /* of the hash: whoever names files must not be able to make them collide */
+    uint64_t seed;        /* of the hash: whoever names files must not be able to make them collide */
+    const char **matches; /* patterns that have left something out */
+    size_t match_count, matches_room;
     struct chunk *chunks;
     size_t chunk_used_bytes, chunk_room_bytes; /* of the first one */
 };
@@ -68,6 +71,7 @@ struct walk {
     size_t depth, levels_room;
     struct herald_error *error;
     char path[PATH_MAX + NAME_MAX + 2]; /* of the entry that is looked at */
+    bool has_matched[];                 /* each of the excludes */
 };
 
 /* --- texts --- */
@@ -135,6 +139,7 @@ struct hd_tree *hd_tree_free(struct hd_tree *tree)
     }
     free(tree->entries);
     free(tree->slots);
+    free(tree->matches);
     free(tree);
     return NULL;
 }
@@ -312,33 +317,46 @@ static const char *what_it_is(mode_t mode)
     return " is a device, not a file or directory";
 }
 
-/* Whether a pattern matches what walk->path is. Those that end in a slash mean directories only. */
-static bool is_match(const struct walk *walk, const char *pattern, const char *name, bool is_directory)
+/*
+ * Whether walk->path is left out. All patterns are tried: one that only matches what another one does has matched, too.
+ */
+static bool is_excluded(struct walk *walk, const char *name, bool is_directory)
 {
-    size_t size = strlen(pattern);
-    char shorter[PATH_MAX];
+    const struct hd_exclude_found found = {
+        .name = name,
+        .path = walk->path,
+        .sent_as = walk->path + walk->name_at,
+        .below = walk->path + walk->below_at,
+        .is_directory = is_directory,
+    };
+    bool is_out = false;
 
-    if (size > 1 && pattern[size - 1] == '/') {
-        while (size > 1 && pattern[size - 1] == '/')
-            size--;
-        if (!is_directory || size >= sizeof(shorter))
-            return false;
-        memcpy(shorter, pattern, size);
-        shorter[size] = '\0';
-        pattern = shorter;
-    }
-    if (fnmatch(pattern, name, 0) == 0)
-        return true;
-    return strchr(pattern, '/') != NULL &&
-           (fnmatch(pattern, walk->path, 0) == 0 || fnmatch(pattern, walk->path + walk->name_at, 0) == 0);
+    for (size_t i = 0; i < walk->exclude_count; i++)
+        if (hd_exclude_matches(walk->excludes[i], &found))
+            is_out = walk->has_matched[i] = true;
+    return is_out;
 }
 
-static bool is_excluded(const struct walk *walk, const char *name, bool is_directory)
+/* Notes which patterns have left something out. @return 0; -ENOMEM */
+static int keep_matches(const struct walk *walk)
 {
-    for (size_t i = 0; i < walk->exclude_count; i++)
-        if (is_match(walk, walk->excludes[i], name, is_directory))
-            return true;
-    return false;
+    struct hd_tree *tree = walk->tree;
+
+    for (size_t i = 0; i < walk->exclude_count; i++) {
+        const char **matches;
+
+        if (!walk->has_matched[i] || hd_tree_has_excluded(tree, walk->excludes[i]))
+            continue;
+        matches = grow(tree->matches, tree->match_count, &tree->matches_room, sizeof(*matches));
+        if (matches == NULL)
+            return -ENOMEM;
+        tree->matches = matches;
+        matches[tree->match_count] = keep(tree, walk->excludes[i]);
+        if (matches[tree->match_count] == NULL)
+            return -ENOMEM;
+        tree->match_count++;
+    }
+    return 0;
 }
 
 /* Reads where a link points. @return its length; -ENAMETOOLONG: above HD_NAME_AND_LINK_BYTES_MAX; another -errno. */
@@ -387,7 +405,7 @@ static int keep_strings(const struct walk *walk, struct hd_entry *entry, const c
 }
 
 /* Looks at one name in a directory; walk->path is its path. @return 1 with *ret_entry; 0: it is left out; -ENOMEM. */
-static int look_at(const struct walk *walk, int directory, const char *name, struct hd_entry *ret_entry)
+static int look_at(struct walk *walk, int directory, const char *name, struct hd_entry *ret_entry)
 {
     char target[HD_NAME_AND_LINK_BYTES_MAX + 1];
     const char *link = NULL;
@@ -680,7 +698,7 @@ int hd_tree_add_path(struct hd_tree *tree, const char *path, const char *const *
         herald_error_advise(error, "open it, and send what comes from it as a stream");
         return -EINVAL;
     }
-    walk = calloc(1, sizeof(*walk));
+    walk = calloc(1, sizeof(*walk) + exclude_count * sizeof(walk->has_matched[0]));
     if (walk == NULL)
         return no_memory(error);
     walk->tree = tree;
@@ -688,11 +706,21 @@ int hd_tree_add_path(struct hd_tree *tree, const char *path, const char *const *
     walk->exclude_count = exclude_count;
     walk->error = error;
     r = add_directory(walk, path, &entry);
+    if (r == 0 && keep_matches(walk) < 0)
+        r = no_memory(error);
     if (r < 0)
         roll_back(tree, count);
     free(walk->levels);
     free(walk);
     return r;
+}
+
+bool hd_tree_has_excluded(const struct hd_tree *tree, const char *pattern)
+{
+    for (size_t i = 0; i < tree->match_count; i++)
+        if (strcmp(tree->matches[i], pattern) == 0)
+            return true;
+    return false;
 }
 
 /* @return 0; -EINVAL, -ENAMETOOLONG with *error: receivers would refuse the name. */

@@ -47,12 +47,15 @@ struct hd_tree *hd_tree_free(struct hd_tree *tree);
  * is as it was before.
  *
  * Facts are those of the moment; files are looked at again when they are opened. What cannot be read is left out, and
- * so is an inbox's directory of unfinished files. The "whole path" that a pattern with a slash is matched with is the
- * one it is found by and the one it is sent as: either may match. As with fnmatch(3) without flags, a star matches
- * slashes too. A pattern that ends in a slash matches directories only.
+ * so is an inbox's directory of unfinished files. A pattern with a slash is matched with the path below the given
+ * directory, and also with the one that it is found by and the one that it is sent as: any may match. As with
+ * fnmatch(3) without flags, a star matches slashes too. One that begins with "/" or "./" begins at the given directory,
+ * and its stars match no slashes. One that ends in a slash matches directories only.
  */
 HERALD_CHECKED int hd_tree_add_path(struct hd_tree *tree, const char *path, const char *const *excludes,
                                     size_t exclude_count, struct herald_error *error);
+/* Whether something was left out because of this pattern, in any of the paths so far. */
+bool hd_tree_has_excluded(const struct hd_tree *tree, const char *pattern);
 /* The name must be one that receivers take: relative, no part empty, "." or "..". -EINVAL, -ENAMETOOLONG. */
 HERALD_CHECKED int hd_tree_add_bytes(struct hd_tree *tree, const char *name, const void *bytes, size_t size_bytes,
                                      struct herald_error *error);

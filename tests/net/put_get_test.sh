@@ -95,6 +95,16 @@ is 'put again' $status 0
 finish again_b
 same 'it takes the place of the old one' "$T/src/tree/readme.txt" "$T/b/tree/readme.txt"
 
+mkdir "$T/some"
+get exclude_b B $EP -d "$T/some" --once
+run exclude A herald put $EP "$T/src/tree" --exclude 'build/*' --exclude '/*.txt' --exclude '*.obj'
+is 'put with patterns that are paths' $status 0
+finish exclude_b
+is 'leaves out what they mean below the directory' "$(cd "$T/some" && find . -type f | sort | tr '\n' ' ')" \
+    './tree/docs/deep/data ./tree/docs/deep/part.o ./tree/docs/nothing '
+is 'and warns of the one that means nothing' "$(grep warning "$T/exclude.err")" \
+    "herald put: warning: --exclude '*.obj' left nothing out"
+
 get rename_b B $EP -d "$T/b" --once --rename
 run rename A herald put $EP "$T/src/file.bin"
 finish rename_b

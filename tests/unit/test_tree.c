@@ -341,7 +341,17 @@ static void excludes_match_names_and_with_a_slash_whole_paths(void **state)
         { "dir", "build/", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o" },
         { "dir", "a.c/", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o dir/build/ dir/build/a.c dir/build/a.o" },
         { "dir", "dir/build/*.o", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o dir/build/ dir/build/a.c" },
-        { "dir", "build/*.o", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o dir/build/ dir/build/a.c dir/build/a.o" },
+        { "dir", "build/*.o", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o dir/build/ dir/build/a.c" },
+        { "dir", "build/*", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o dir/build/" },
+        { "dir/", "build/*", ".git/ .git/x a.c a.o build/" },
+        { "dir", "/build", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o" },
+        { "dir", "./build", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o" },
+        { "dir", "/build/", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o" },
+        { "dir", ".//build//", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o" },
+        { "dir", "/build/*.o", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o dir/build/ dir/build/a.c" },
+        { "dir", "/*.o", "dir/ dir/.git/ dir/.git/x dir/a.c dir/build/ dir/build/a.c dir/build/a.o" },
+        { "dir", "/x", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o dir/build/ dir/build/a.c dir/build/a.o" },
+        { "dir", "./", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o dir/build/ dir/build/a.c dir/build/a.o" },
         { "dir/", "build/*.o", ".git/ .git/x a.c a.o build/ build/a.c" },
         { "./dir", "./dir/build/*.o", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o dir/build/ dir/build/a.c" },
         { "./dir", "dir/build/*.o", "dir/ dir/.git/ dir/.git/x dir/a.c dir/a.o dir/build/ dir/build/a.c" },
@@ -370,6 +380,27 @@ static void excludes_match_names_and_with_a_slash_whole_paths(void **state)
         assert_string_equal(complaints, "");
         start_anew();
     }
+}
+
+static void it_is_known_which_patterns_have_left_something_out(void **state)
+{
+    const char *patterns[] = { "*.o", "*/a.o", "a.o/", "build/", "lib/*", "other" };
+
+    (void)state;
+    make_file("one/build/a.o", 1);
+    make_file("one/a.o", 1);
+    make_file("two/other", 1);
+    assert_int_equal(hd_tree_add_path(tree, "one", patterns, 6, &error), 0);
+    assert_true(hd_tree_has_excluded(tree, "*.o"));
+    assert_true(hd_tree_has_excluded(tree, "*/a.o")); /* though the first one would have sufficed */
+    assert_false(hd_tree_has_excluded(tree, "a.o/"));
+    assert_true(hd_tree_has_excluded(tree, "build/"));
+    assert_false(hd_tree_has_excluded(tree, "lib/*"));
+    assert_false(hd_tree_has_excluded(tree, "other"));
+    assert_int_equal(hd_tree_add_path(tree, "two", patterns, 6, &error), 0);
+    assert_true(hd_tree_has_excluded(tree, "*.o"));
+    assert_true(hd_tree_has_excluded(tree, "other"));
+    assert_string_equal(names(), "one/ two/");
 }
 
 static void what_is_excluded_is_not_complained_of(void **state)
@@ -574,6 +605,7 @@ static void ten_thousand_files_take_few_allocations(void **state)
 
 static void without_memory_the_tree_stays_as_it_was(void **state)
 {
+    const char *patterns[] = { "/000/f" };
     char name[32];
     int r;
 
@@ -587,7 +619,7 @@ static void without_memory_the_tree_stays_as_it_was(void **state)
     for (size_t limit = 1;; limit++) {
         allocations = 0;
         allocations_max = limit;
-        r = add("dir");
+        r = hd_tree_add_path(tree, "dir", patterns, 1, &error);
         allocations_max = 0;
         if (r == 0)
             break;
@@ -597,7 +629,7 @@ static void without_memory_the_tree_stays_as_it_was(void **state)
         assert_int_equal(hd_tree_bytes(tree), 1);
         assert_string_equal(complaints, "");
     }
-    assert_int_equal(hd_tree_count(tree), 602);
+    assert_int_equal(hd_tree_count(tree), 601);
 }
 
 /* --- mistakes --- */
@@ -738,6 +770,7 @@ int main(void)
         TEST(what_is_known_of_a_file_is_kept),
         TEST(a_time_beyond_what_nanoseconds_can_count_is_the_last_one),
         TEST(excludes_match_names_and_with_a_slash_whole_paths),
+        TEST(it_is_known_which_patterns_have_left_something_out),
         TEST(what_is_excluded_is_not_complained_of),
         TEST(what_is_no_file_is_complained_of_and_left_out),
         TEST(nobody_need_listen_to_complaints),
