@@ -185,7 +185,8 @@ HERALD_API herald_delivery *herald_delivery_free(herald_delivery *delivery);
 /**
  * Adds a file, or a directory with everything below it; before the first _process() or _run() only. A directory's
  * name is kept as the first part of all names, unless the path ends in "/" or is ".". Symbolic links below a
- * directory stay links; `path` itself is followed. Devices, sockets and fifos are left out, with an UNREADABLE event.
+ * directory stay links; `path` itself is followed. Devices, sockets and fifos are left out, with an UNREADABLE event;
+ * a directory ".herald-partial" is left out without one, for an inbox keeps unfinished files there.
  *
  * @param excludes       NULL or patterns (fnmatch(3)) that are matched with each name below, and if they hold a
  *                       slash with its path below `path`; what matches is left out, directories with all below them.

@@ -419,7 +419,7 @@ static int look_at(struct walk *walk, int directory, const char *name, struct hd
         complain(walk, walk->path, -errno, "cannot read ", NULL);
         return 0;
     }
-    if (S_ISDIR(facts.st_mode) && is_excluded(walk, name, true))
+    if (S_ISDIR(facts.st_mode) && (strcmp(name, UNFINISHED) == 0 || is_excluded(walk, name, true)))
         return 0;
     entry = describe(&facts);
     if (check_entry(walk, directory, name, &facts, &entry) < 0)

@@ -46,11 +46,8 @@ struct hd_tree *hd_tree_free(struct hd_tree *tree);
  * of. A name that is there already (two paths with the same last part) is an error: -EEXIST. After an error the tree
  * is as it was before.
  *
- * Facts are those of the moment; files are looked at again when they are opened. What cannot be read is left out, and
- * so is an inbox's directory of unfinished files. A pattern with a slash is matched with the path below the given
- * directory, and also with the one that it is found by and the one that it is sent as: any may match. As with
- * fnmatch(3) without flags, a star matches slashes too. One that begins with "/" or "./" begins at the given directory,
- * and its stars match no slashes. One that ends in a slash matches directories only.
+ * Facts are those of the moment; files are looked at again when they are opened. What cannot be read is left out, and,
+ * without a complaint, an inbox's directory of unfinished files. For the patterns see hd_exclude_matches().
  */
 HERALD_CHECKED int hd_tree_add_path(struct hd_tree *tree, const char *path, const char *const *excludes,
                                     size_t exclude_count, struct herald_error *error);

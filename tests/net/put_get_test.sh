@@ -95,6 +95,16 @@ is 'put again' $status 0
 finish again_b
 same 'it takes the place of the old one' "$T/src/tree/readme.txt" "$T/b/tree/readme.txt"
 
+mkdir -p "$T/b/.herald-partial" "$T/b/tree/.herald-partial" "$T/relayed"
+echo half >"$T/b/.herald-partial/0123456789abcdef.part"
+get relay_c C $EP -d "$T/relayed" --once
+run relay B herald put $EP "$T/b/"
+is 'what was received is put on, whatever is unfinished there' $status 0
+unlike 'and nobody is warned' relay.err 'warning'
+finish relay_c
+rm -r "$T/b/.herald-partial" "$T/b/tree/.herald-partial"
+ok 'it is all there' diff -r --no-dereference "$T/b" "$T/relayed"
+
 mkdir "$T/some"
 get exclude_b B $EP -d "$T/some" --once
 run exclude A herald put $EP "$T/src/tree" --exclude 'build/*' --exclude '/*.txt' --exclude '*.obj'
