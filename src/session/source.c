@@ -199,6 +199,35 @@ static int open_path(const char *path, const char *below)
     return fd;
 }
 
+/* What the kernel makes up when it is read, in /proc and /sys: its size says nothing. */
+static int size_unknown(struct herald_error *error, const char *path)
+{
+    hd_path_error(error, -EINVAL, "", path, ": its size is not known before it is read");
+    herald_error_advise(error, "put it by standard input: herald put EP - <FILE");
+    return -EINVAL;
+}
+
+/*
+ * In /proc that size is 0: as an empty file it would be verified, too. A file that has grown just now has a size if it
+ * is asked again. @return 0; -errno.
+ */
+static int check_empty(struct hd_source *source, const struct hd_entry *entry, struct herald_error *error)
+{
+    uint8_t byte;
+    ssize_t got;
+
+    do
+        got = pread(source->fd, &byte, 1, 0);
+    while (got < 0 && errno == EINTR);
+    if (got == 0)
+        return 0;
+    if (got < 0 && errno != ESPIPE && errno != EAGAIN)
+        return hd_path_error(error, -errno, "cannot read ", entry->path, NULL);
+    if (fstat(source->fd, &source->facts) == 0 && source->facts.st_size > 0)
+        return 0;
+    return size_unknown(error, entry->path);
+}
+
 static int open_file(struct hd_source *source, const struct hd_entry *entry, struct herald_error *error)
 {
     source->fd = open_path(entry->path, entry->below);
@@ -214,7 +243,7 @@ static int open_file(struct hd_source *source, const struct hd_entry *entry, str
         return hd_path_error(error, -errno, "cannot read ", entry->path, NULL);
     if (!S_ISREG(source->facts.st_mode))
         return hd_path_error(error, -EINVAL, "", entry->path, " is not a file any more");
-    return 0;
+    return source->facts.st_size > 0 ? 0 : check_empty(source, entry, error);
 }
 
 int hd_source_open(struct hd_source **ret_source, const struct hd_entry *entry, struct hd_block_cache *cache,
@@ -283,6 +312,16 @@ static void read_ahead(struct hd_source *source, uint64_t offset_bytes)
     source->ahead_bytes += AHEAD_BYTES;
 }
 
+/* It ends before its size. */
+static int ended_early(struct hd_source *source)
+{
+    struct stat now;
+
+    if (fstat(source->fd, &now) == 0 && now.st_size >= source->facts.st_size)
+        return size_unknown(&source->error, source->path);
+    return hd_path_error(&source->error, -ESTALE, "", source->path, " became shorter while it was sent");
+}
+
 /* Fills a buffer. @return 0; -errno, which is the source's error from then on. */
 static int read_exactly(struct hd_source *source, uint8_t *bytes, uint64_t offset_bytes, uint64_t size_bytes)
 {
@@ -294,7 +333,7 @@ static int read_exactly(struct hd_source *source, uint8_t *bytes, uint64_t offse
         if (got < 0)
             return hd_path_error(&source->error, -errno, "cannot read ", source->path, NULL);
         if (got == 0)
-            return hd_path_error(&source->error, -ESTALE, "", source->path, " became shorter while it was sent");
+            return ended_early(source);
         bytes += got;
         offset_bytes += (uint64_t)got;
         size_bytes -= (uint64_t)got;

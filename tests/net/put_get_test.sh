@@ -115,6 +115,13 @@ is 'leaves out what they mean below the directory' "$(cd "$T/some" && find . -ty
 is 'and warns of the one that means nothing' "$(grep warning "$T/exclude.err")" \
     "herald put: warning: --exclude '*.obj' left nothing out"
 
+get proc_b B $EP -d "$T/some" --once
+run proc A herald put $EP "$T/src/file.bin" /proc/version
+is 'what has no size before it is read is not sent as empty' $status 1
+like 'and said' proc.err 'warning: /proc/version: its size is not known'
+finish proc_b
+ok 'nor received' test -e "$T/some/file.bin" -a ! -e "$T/some/version"
+
 get rename_b B $EP -d "$T/b" --once --rename
 run rename A herald put $EP "$T/src/file.bin"
 finish rename_b

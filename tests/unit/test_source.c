@@ -429,6 +429,31 @@ static void what_is_no_file_any_more_is_an_error_and_blocks_nobody(void **state)
     }
 }
 
+static void what_has_no_size_before_it_is_read_is_not_taken_for_empty(void **state)
+{
+    const struct hd_entry made_up = file_entry("/proc/self/status"),
+                          too_short = file_entry("/sys/kernel/uevent_seqnum");
+    const struct hd_entry empty = file_entry("empty");
+    uint8_t digest[HD_DIGEST_BYTES];
+    struct hd_source *source;
+    struct stat facts;
+
+    (void)state;
+    if (access(made_up.path, R_OK) < 0 || access(too_short.path, R_OK) < 0)
+        skip();
+    assert_int_equal(stat(too_short.path, &facts), 0);
+    source = open_entry(&too_short, (uint64_t)facts.st_size);
+    assert_int_equal(hd_source_digest(source, true, digest), -EINVAL);
+    assert_int_equal(hd_source_error(source, &error), -EINVAL);
+    assert_non_null(strstr(error.cause, "its size is not known"));
+    hd_source_close(source);
+    assert_int_equal(try_open(&made_up), -EINVAL);
+    assert_non_null(strstr(error.cause, "its size is not known"));
+    assert_non_null(strstr(error.advice, "herald put EP - <"));
+    make_file("empty", 0);
+    assert_int_equal(try_open(&empty), 0);
+}
+
 static void what_has_vanished_is_an_error(void **state)
 {
     struct hd_entry given = file_entry("file");
@@ -716,6 +741,7 @@ int main(void)
         TEST(a_block_that_was_changed_before_its_repair_is_an_error),
         TEST(what_was_written_to_under_way_has_no_digest),
         TEST(what_is_no_file_any_more_is_an_error_and_blocks_nobody),
+        TEST(what_has_no_size_before_it_is_read_is_not_taken_for_empty),
         TEST(what_has_vanished_is_an_error),
         TEST(links_are_followed_in_the_given_path_but_not_below),
         TEST(what_is_below_the_working_directory_or_the_root_is_found),
