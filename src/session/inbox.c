@@ -17,6 +17,9 @@ enum {
 
 #define S(n) (UINT64_C(1000000000) * (n))
 
+#define UNFINISHED_S (UNFINISHED_DAYS * UINT64_C(86400))
+#define SWEEP_NS     S(86400) /* a run may last for years */
+
 /* Whoever has all it wants stays so long after the last question, and after the last that was heard of a sender. */
 #define LINGER_ANSWERED_NS S(1)
 #define LINGER_SILENT_NS   S(3)
@@ -142,8 +145,8 @@ static int open_place(herald_inbox *inbox, const struct herald_inbox_config *con
     }
     r = hd_place_new(&inbox->place, &place, error);
     if (r == 0) {
-        r = hd_store_scan(inbox->place, UNFINISHED_DAYS * UINT64_C(86400), &inbox->stats.unfinished_files,
-                          &inbox->stats.unfinished_bytes);
+        r = hd_store_scan(inbox->place, UNFINISHED_S, &inbox->stats.unfinished_files, &inbox->stats.unfinished_bytes);
+        inbox->sweep_ns = inbox->now_ns + SWEEP_NS;
         if (r < 0)
             herald_error_set(error, r, "cannot look for unfinished files in %s/.herald-partial: %s", place.directory,
                              strerror(-r));
@@ -215,6 +218,7 @@ int herald_inbox_new(herald_inbox **ret_inbox, const struct herald_inbox_config 
         return herald_error_set(error, -ENOMEM, "out of memory");
     inbox->node.epoll_fd = -1;
     inbox->now_ns = herald_clock_ns();
+    inbox->sweep_ns = HERALD_NEVER;
     hd_ring_init(&inbox->notes, sizeof(struct hd_inbox_note), HD_INBOX_EVENTS_MAX);
     r = set_defaults(inbox, config);
     if (r < 0)
@@ -533,6 +537,14 @@ static void look_for_lost(herald_inbox *inbox)
             hd_origin_on_gone(inbox, inbox->origins[i].node_id);
 }
 
+static void sweep(herald_inbox *inbox)
+{
+    if (inbox->now_ns < inbox->sweep_ns)
+        return;
+    hd_store_sweep(inbox->place, UNFINISHED_S);
+    inbox->sweep_ns = inbox->now_ns + SWEEP_NS;
+}
+
 /* What is complete and on its way into its place counts as such, unless the disk is slow. */
 static bool waits_for_disk(const herald_inbox *inbox)
 {
@@ -575,6 +587,7 @@ int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_err
     (void)herald_norm_receiver_handle_timeout(inbox->norm, inbox->now_ns);
     drain(inbox);
     look_for_lost(inbox);
+    sweep(inbox);
     hd_arrival_collect(inbox);
     if (inbox->arrival_count > 0)
         read_streams(inbox);
@@ -600,6 +613,8 @@ uint64_t herald_inbox_deadline(const herald_inbox *inbox)
         return 0;
     if (sockets_ns < deadline_ns)
         deadline_ns = sockets_ns;
+    if (inbox->sweep_ns < deadline_ns)
+        deadline_ns = inbox->sweep_ns;
     if (inbox->node.responder != NULL && herald_responder_deadline(inbox->node.responder) < deadline_ns)
         deadline_ns = herald_responder_deadline(inbox->node.responder);
     for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)

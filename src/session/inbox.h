@@ -149,6 +149,7 @@ struct herald_inbox {
     bool is_reader_unwatchable;
     uint64_t finishing_ns; /* since */
     uint64_t stop_ns;      /* when it ends, whether the good-byes are out or not */
+    uint64_t sweep_ns;     /* when unfinished files that are too old are looked for; HERALD_NEVER: there can be none */
     int result;
     struct herald_error result_error;
 

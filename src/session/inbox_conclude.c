@@ -340,6 +340,7 @@ void hd_arrival_collect(herald_inbox *inbox)
         if (arrival == NULL)
             continue;
         if (finished.error.code == 0) {
+            hd_store_drop_kept(inbox->place, arrival->name);
             hd_arrival_done(inbox, arrival, finished.path);
         } else if (finished.error.code == -EEXIST && inbox->config.clash == HERALD_CLASH_SKIP) {
             hd_arrival_skip(inbox, arrival, &finished.error);

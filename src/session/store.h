@@ -128,10 +128,19 @@ HERALD_CHECKED int hd_store_set_identity(struct hd_store *store, const struct hd
 /*
  * Looks through what earlier runs left below a place: each file whose journal is intact, and that no other process
  * is working on (flock(2)), is read, and the blocks whose values agree are noted. What is not to be used any more
- * (no journal, nothing valid, untouched for `max_age_s`) is deleted.
+ * (no journal, nothing valid, untouched for `max_age_s`) is deleted. Of more than 128 the others stay as they are,
+ * unless they are too old.
  * @return 0; -errno.
  */
 HERALD_CHECKED int hd_store_scan(struct hd_place *place, uint64_t max_age_s, uint64_t *ret_files, uint64_t *ret_bytes);
+
+/* As long as a run lasts: deletes what hd_store_scan() would for its age, and what is on the place's list. Nothing is
+   read, and nothing is put on the list. */
+void hd_store_sweep(struct hd_place *place, uint64_t max_age_s);
+
+/* A file of that name has come: others of that name that are on the place's list are not wanted any more. Unless each
+   is to have a name of its own (clash RENAME). */
+void hd_store_drop_kept(struct hd_place *place, const char *name);
 
 /*
  * Is there an unfinished file that is the same? By the sender's ids and the size while the name is not known (name
@@ -145,7 +154,7 @@ uint64_t hd_store_resume(struct hd_store *store, struct hd_place *place, const s
                          void (*mark)(void *user, uint64_t offset_bytes, uint64_t size_bytes), void *user);
 
 /* Keeps the blocks of a store that has been given up (its sender has restarted), as hd_store_scan() would: its file is
-   on the place's list then, and the store is freed. */
+   on the place's list then, and the store is freed. If a file of its name has come meanwhile, nothing is kept. */
 void hd_store_keep(struct hd_store *store, struct hd_place *place);
 
 /* Whether what is here would be worth something to a later run: it has a journal, and a block. */

@@ -72,6 +72,28 @@ static void list(struct hd_place *place, struct hd_kept *kept)
     place->kept_count++;
 }
 
+static struct hd_kept *unlist(struct hd_place *place, struct hd_kept **at)
+{
+    struct hd_kept *kept = *at;
+
+    *at = kept->next;
+    place->kept_count--;
+    return kept;
+}
+
+void hd_store_drop_kept(struct hd_place *place, const char *name)
+{
+    struct hd_kept **at = &place->kept;
+
+    if (place->clash == HERALD_CLASH_RENAME)
+        return;
+    while (*at != NULL)
+        if (strcmp((*at)->partial.identity->name, name) == 0)
+            (void)kept_free(place, unlist(place, at), true);
+        else
+            at = &(*at)->next;
+}
+
 /* ---- looking through ------------------------------------------------------------------------- */
 
 /* Is it "0123456789abcdef" and the suffix? Nothing else is ours to touch. */
@@ -145,14 +167,29 @@ static int open_locked(const struct hd_place *place, const char *name)
     return fd;
 }
 
+static bool is_young(const struct stat *status, uint64_t max_age_s)
+{
+    time_t now = time(NULL);
+
+    return now <= status->st_mtim.tv_sec || (uint64_t)(now - status->st_mtim.tv_sec) <= max_age_s;
+}
+
 static bool is_recent(int fd, uint64_t max_age_s)
 {
     struct stat status;
-    time_t now = time(NULL);
 
-    if (fstat(fd, &status) < 0)
+    return fstat(fd, &status) == 0 && is_young(&status, max_age_s);
+}
+
+/* Has neither the file nor its journal been written to for so long? */
+static bool is_stale(const struct hd_place *place, const struct hd_partial_file *partial, uint64_t max_age_s)
+{
+    struct stat journal;
+
+    if (is_recent(partial->fd, max_age_s))
         return false;
-    return now <= status.st_mtim.tv_sec || (uint64_t)(now - status.st_mtim.tv_sec) <= max_age_s;
+    return fstatat(place->partial_fd, partial->journal_name, &journal, AT_SYMLINK_NOFOLLOW) < 0 ||
+           !is_young(&journal, max_age_s);
 }
 
 /* @return 0: it is worth keeping, kept->digest and all else are set; -errno: there is nothing in it; -ENOMEM */
@@ -207,12 +244,30 @@ static void set_names(struct hd_partial_file *partial, const char *part_name)
     strcpy(partial->journal_name + DIGITS, ".journal");
 }
 
+/* One that is not read and listed: only its age counts. */
+static void sweep_part(struct hd_place *place, const char *name, uint64_t max_age_s)
+{
+    struct hd_partial_file partial = { .journal.fd = -1 };
+
+    set_names(&partial, name);
+    if ((partial.fd = open_locked(place, name)) < 0)
+        return;
+    if (is_stale(place, &partial, max_age_s))
+        hd_partial_delete(place, &partial);
+    else
+        hd_partial_close(&partial);
+}
+
 static void scan_part(struct hd_place *place, const char *name, uint64_t max_age_s)
 {
     struct hd_kept *kept;
     int r;
 
-    if (place->kept_count >= KEPT_MAX || (kept = calloc(1, sizeof(*kept))) == NULL)
+    if (place->kept_count >= KEPT_MAX) {
+        sweep_part(place, name, max_age_s);
+        return;
+    }
+    if ((kept = calloc(1, sizeof(*kept))) == NULL)
         return;
     set_names(&kept->partial, name);
     kept->partial.journal.fd = -1;
@@ -269,7 +324,8 @@ static bool is_listed(const struct hd_place *place, const char *name)
 }
 
 /* Names are gathered first, for the directory changes under way. */
-static int scan_directory(struct hd_place *place, uint64_t max_age_s)
+static int scan_directory(struct hd_place *place, uint64_t max_age_s,
+                          void (*with_part)(struct hd_place *place, const char *name, uint64_t max_age_s))
 {
     int fd = openat(place->partial_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
@@ -286,7 +342,7 @@ static int scan_directory(struct hd_place *place, uint64_t max_age_s)
         if (strlen(entry->d_name) < DIGITS)
             continue;
         if (is_ours(entry->d_name, ".part") && !is_listed(place, entry->d_name))
-            scan_part(place, entry->d_name, max_age_s);
+            with_part(place, entry->d_name, max_age_s);
         else if (is_ours(entry->d_name, ".journal"))
             scan_journal(place, entry->d_name);
         else if (is_ours(entry->d_name, ".link"))
@@ -308,7 +364,8 @@ int hd_store_scan(struct hd_place *place, uint64_t max_age_s, uint64_t *ret_file
         if (errno != ENOENT)
             return -errno;
     } else {
-        if ((r = hd_place_open_partial(place, false, NULL)) < 0 || (r = scan_directory(place, max_age_s)) < 0)
+        if ((r = hd_place_open_partial(place, false, NULL)) < 0 ||
+            (r = scan_directory(place, max_age_s, scan_part)) < 0)
             return r;
     }
     for (const struct hd_kept *kept = place->kept; kept != NULL; kept = kept->next)
@@ -316,6 +373,21 @@ int hd_store_scan(struct hd_place *place, uint64_t max_age_s, uint64_t *ret_file
     *ret_files = place->kept_count;
     *ret_bytes = bytes;
     return 0;
+}
+
+void hd_store_sweep(struct hd_place *place, uint64_t max_age_s)
+{
+    struct stat status;
+
+    if (fstatat(place->directory_fd, HD_PARTIAL_NAME, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+        hd_place_open_partial(place, false, NULL) < 0)
+        return;
+    for (struct hd_kept **at = &place->kept; *at != NULL;)
+        if (is_stale(place, &(*at)->partial, max_age_s))
+            (void)kept_free(place, unlist(place, at), true);
+        else
+            at = &(*at)->next;
+    (void)!scan_directory(place, max_age_s, sweep_part);
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */
@@ -334,17 +406,12 @@ static bool is_same(const struct hd_identity *kept, const struct hd_identity *wa
 /* Takes the one that has most off the list. */
 static struct hd_kept *take(struct hd_place *place, const struct hd_identity *identity)
 {
-    struct hd_kept **best = NULL, *found;
+    struct hd_kept **best = NULL;
 
     for (struct hd_kept **at = &place->kept; *at != NULL; at = &(*at)->next)
         if (is_same((*at)->partial.identity, identity) && (best == NULL || (*at)->valid_bytes > (*best)->valid_bytes))
             best = at;
-    if (best == NULL)
-        return NULL;
-    found = *best;
-    *best = found->next;
-    place->kept_count--;
-    return found;
+    return best != NULL ? unlist(place, best) : NULL;
 }
 
 /* Copies a stretch between files at the same offset. @return whether all of it was copied */
@@ -511,11 +578,25 @@ bool hd_store_is_resumable(struct hd_store *store)
     return file != NULL && !file->is_discarded && file->partial.identity != NULL && store->received_bytes > 0;
 }
 
+/* Has a file of that name come since the last of this one? Then it has changed, and nobody sends it so any more. */
+static bool is_superseded(const struct hd_place *place, const struct hd_partial_file *partial)
+{
+    struct stat part, here;
+
+    if (place->clash == HERALD_CLASH_RENAME || partial->identity->name[0] == '\0' || fstat(partial->fd, &part) < 0 ||
+        !hd_place_look_at(place, partial->identity->name, &here) || !S_ISREG(here.st_mode))
+        return false;
+    return here.st_ctim.tv_sec > part.st_mtim.tv_sec ||
+           (here.st_ctim.tv_sec == part.st_mtim.tv_sec && here.st_ctim.tv_nsec > part.st_mtim.tv_nsec);
+}
+
 void hd_store_keep(struct hd_store *store, struct hd_place *place)
 {
     struct hd_store_file *file = hd_store_as_file(store);
     struct hd_kept *kept;
 
+    if (hd_store_is_resumable(store) && is_superseded(place, &file->partial))
+        hd_store_discard(store);
     if (!hd_store_is_resumable(store) || place->kept_count >= KEPT_MAX || (kept = calloc(1, sizeof(*kept))) == NULL) {
         (void)hd_store_free(store);
         return;

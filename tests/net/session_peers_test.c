@@ -715,6 +715,37 @@ static void who_gets_nowhere_is_left_behind_and_told_so(void **state)
     close_party(&anna);
 }
 
+/* ---- what runs for long ---------------------------------------------------------------------- */
+
+static void unfinished_files_go_after_a_week_while_it_runs(void **state)
+{
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_DIRECTORY);
+    const uint64_t day_ns = UINT64_C(86400000) * MS;
+    char directory[32], command[300];
+    struct party bob;
+
+    (void)state;
+    make_directory(directory);
+    receive.directory = directory;
+    bob = open_inbox(&receive);
+    snprintf(command, sizeof(command),
+             "cd %s && mkdir .herald-partial && cd .herald-partial && touch -d '8 days ago' 0123456789abcdef.part "
+             "0123456789abcdef.journal && touch -d '6 days ago' 123456789abcdef0.part 123456789abcdef0.journal",
+             directory);
+    run_command(command);
+    turn(&bob);
+    assert_true(is_file(directory, ".herald-partial/0123456789abcdef.part"));
+    assert_true(herald_inbox_deadline(bob.inbox) <= herald_clock_ns() + day_ns);
+    bob.ahead_ns = day_ns;
+    turn(&bob);
+    assert_false(is_file(directory, ".herald-partial/0123456789abcdef.part"));
+    assert_false(is_file(directory, ".herald-partial/0123456789abcdef.journal"));
+    assert_true(is_file(directory, ".herald-partial/123456789abcdef0.part"));
+    assert_true(is_file(directory, ".herald-partial/123456789abcdef0.journal"));
+    close_party(&bob);
+    remove_directory(directory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -732,6 +763,7 @@ int main(void)
         cmocka_unit_test(made_up_receivers_do_not_keep_others_out),
         cmocka_unit_test(an_expected_one_that_was_heard_before_is_recognised),
         cmocka_unit_test(who_gets_nowhere_is_left_behind_and_told_so),
+        cmocka_unit_test(unfinished_files_go_after_a_week_while_it_runs),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -2,6 +2,7 @@
 /* Unfinished files of earlier runs: what of them counts, what is refused, and who may touch them. */
 #include "store_kit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -486,6 +487,97 @@ static void what_is_too_old_is_deleted(void **state)
     require_deleted(kit);
 }
 
+/* All that is in ".herald-partial". */
+static void make_old(struct kit *kit)
+{
+    DIR *directory = opendir(kit_path(kit, ".herald-partial"));
+    const struct dirent *entry;
+
+    assert_non_null(directory);
+    while ((entry = readdir(directory)) != NULL)
+        if (entry->d_name[0] != '.')
+            assert_int_equal(utimensat(dirfd(directory), entry->d_name, OLD, 0), 0);
+    (void)closedir(directory);
+}
+
+/* Those that are not gone on with as there are too many, too: whichever these are. */
+static void of_very_many_the_old_ones_are_deleted(void **state)
+{
+    enum { OLD_FILES = 40, YOUNG_FILES = 140, LISTED = 128 };
+    struct kit *kit = *state;
+
+    for (int i = 0; i < OLD_FILES; i++)
+        interrupted_run(kit, "object", 10);
+    make_old(kit);
+    for (int i = 0; i < YOUNG_FILES; i++)
+        interrupted_run(kit, "object", 10);
+    kit_reopen_place(kit);
+    require_found(kit, LISTED, LISTED * 10 * BLOCK_BYTES);
+    assert_int_equal(kit_count(kit, ".herald-partial", ".part"), YOUNG_FILES);
+    assert_int_equal(kit_count(kit, ".herald-partial", ".journal"), YOUNG_FILES);
+}
+
+static void what_becomes_too_old_is_deleted_while_a_run_lasts(void **state)
+{
+    struct kit *kit = *state;
+
+    interrupted_run(kit, "one", 20);
+    kit_reopen_place(kit);
+    require_found(kit, 1, 20 * BLOCK_BYTES);
+    begin(kit, "two");
+    kit_blocks(kit, 0, 20);
+    kit_flush(kit);
+    hd_store_sweep(kit->place, HOUR_S);
+    assert_int_equal(kit_count(kit, ".herald-partial", ""), 4);
+    make_old(kit);
+    hd_store_sweep(kit->place, HOUR_S);
+    assert_int_equal(kit_count(kit, ".herald-partial", ""), 2); /* the one that is on its way */
+    require_found(kit, 0, 0);
+    complete(kit);
+}
+
+/* Its sender is only known to be gone when another one has sent a later version. */
+static void nothing_is_kept_of_what_has_come_since_in_another_version(void **state)
+{
+    static const struct timespec FUTURE[2] = { { .tv_sec = 4000000000 }, { .tv_sec = 4000000000 } };
+    struct kit *kit = *state;
+
+    begin(kit, "object");
+    kit_write_file(kit, "object", "older", 5);
+    kit_blocks(kit, 0, 20);
+    kit_flush(kit);
+    assert_int_equal(utimensat(AT_FDCWD, kit_partial(kit, ".part"), FUTURE, 0), 0);
+    hd_store_keep(kit->store, kit->place);
+    kit->store = NULL;
+    assert_int_equal(kit_count(kit, ".herald-partial", ""), 2);
+    begin(kit, "");
+    assert_int_equal(resume(kit, "object"), 20 * BLOCK_BYTES);
+    assert_int_equal(utimensat(AT_FDCWD, kit_partial(kit, ".part"), OLD, 0), 0);
+    hd_store_keep(kit->store, kit->place);
+    kit->store = NULL;
+    assert_int_equal(kit_count(kit, ".herald-partial", ""), 0);
+}
+
+/* It has changed while it was sent, and come as it is now. */
+static void a_file_that_has_come_needs_no_older_parts(void **state)
+{
+    struct kit *kit = *state;
+
+    interrupted_run(kit, "object", 10);
+    interrupted_run(kit, "objecu", 20);
+    interrupted_run(kit, "object", 30);
+    kit_reopen_place(kit);
+    require_found(kit, 3, 60 * BLOCK_BYTES);
+    hd_store_drop_kept(kit->place, "object");
+    require_found(kit, 1, 20 * BLOCK_BYTES);
+    assert_int_equal(kit_count(kit, ".herald-partial", ""), 2);
+    kit_close_place(kit);
+    kit_open_place(kit, HERALD_CLASH_RENAME, false); /* then each version is wanted */
+    require_found(kit, 1, 20 * BLOCK_BYTES);
+    hd_store_drop_kept(kit->place, "objecu");
+    require_found(kit, 1, 20 * BLOCK_BYTES);
+}
+
 static void nothing_is_found_where_nothing_was_left(void **state)
 {
     struct kit *kit = *state;
@@ -582,6 +674,10 @@ int main(void)
         TEST(a_journal_that_is_no_file_does_no_harm),
         TEST(what_is_not_ours_stays),
         TEST(what_is_too_old_is_deleted),
+        TEST(of_very_many_the_old_ones_are_deleted),
+        TEST(what_becomes_too_old_is_deleted_while_a_run_lasts),
+        TEST(nothing_is_kept_of_what_has_come_since_in_another_version),
+        TEST(a_file_that_has_come_needs_no_older_parts),
         TEST(nothing_is_found_where_nothing_was_left),
         TEST(what_is_left_of_a_file_counts_as_room_for_it),
         TEST(a_file_that_could_not_be_placed_is_not_received_again),
