@@ -259,7 +259,8 @@ const struct command command_get = {
         "except that -o - writes nothing but the data to standard output.\n"
         "\n"
         "With NOTIFY_SOCKET in the environment the service manager is told when the group is joined (Type=notify of "
-        "systemd); the unit herald-get@.service makes a service of it.\n"
+        "systemd). The unit herald-get@NAME.service makes a service of it: EP=... and OPTIONS=... are lines of "
+        "/etc/herald/NAME, and files go to /var/lib/herald/NAME.\n"
         "\n"
         "The status is 0 if nothing failed, also after Ctrl-C; 1 if an object or a program failed; 4 if nothing came "
         "within --for.",
