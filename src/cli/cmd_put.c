@@ -51,7 +51,8 @@ static const struct option put_options[] = {
     { "name", 0, "NAME", OPTION_TEXT, AT(name), 0, 0, NULL, NULL, NULL,
       "what receivers are to call what comes from standard input; \"stdin\" unless given" },
     { "receipts", 0, "FILE", OPTION_TEXT, AT(receipts), 0, 0, NULL, NULL, "file",
-      "write the receipts to FILE, a JSON object a line for each receiver" },
+      "write the receipts to FILE, a JSON object a line for each receiver; a file that is there is replaced when all "
+      "is over, and stays as it is if there are none" },
     { "interface", 'i', "IFACE", OPTION_TEXT, AT(interface), 0, 0, NULL, NULL, "iface",
       "send on this interface, by name or index" },
     { "ttl", 't', "N", OPTION_NUMBER, AT(ttl), 0, 255, "1", NULL, NULL,
@@ -134,7 +135,7 @@ static int fail(struct put *put, int result, struct herald_error *error)
 
 static int run(const void *settings, const struct operands *operands)
 {
-    struct put put = { .settings = settings, .operands = operands, .interrupt_fd = -1, .receipts.data_fd = -1 };
+    struct put put = { .settings = settings, .operands = operands, .interrupt_fd = -1, .receipts.output.data_fd = -1 };
     struct herald_error error = { 0 };
     int status;
     int result;
@@ -149,7 +150,7 @@ static int run(const void *settings, const struct operands *operands)
     if (result < 0) {
         status = fail(&put, result, &error);
     } else {
-        put.output.interrupt_fd = put.receipts.interrupt_fd = put.interrupt_fd;
+        put.output.interrupt_fd = put.receipts.output.interrupt_fd = put.interrupt_fd;
         put_introduce(&put);
         progress_open(&put.progress, &put.output, true, herald_clock_ns());
         result = deliver(&put, &error);

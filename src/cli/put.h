@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * herald put, in parts: cmd_put.c has the options and the loop, put_open.c makes a delivery of them, put_hosts.c reads
- * who is expected, put_show.c shows how far it is, put_report.c says everything else.
+ * who is expected, put_show.c shows how far it is, put_report.c says everything else, put_receipts.c opens the file for
+ * receipts.
  */
 #ifndef CLI_PUT_H
 #define CLI_PUT_H
@@ -12,6 +13,8 @@
 #include "put_hosts.h"
 
 #include <herald/herald.h>
+
+#include <sys/types.h>
 
 enum put_fec { PUT_FEC_5, PUT_FEC_2, PUT_FEC_129 };
 
@@ -44,12 +47,21 @@ struct put_settings {
     int64_t parity_segments;
 };
 
+/* Where --receipts are written. */
+struct put_receipts {
+    struct output output; /* data_fd is -1 if there is no such option, and for a file that will be replaced */
+    char *target;         /* that file, without symbolic links; NULL: it is no regular one */
+    char *temporary;      /* while that one's successor is written: its path */
+    mode_t mode;          /* it is to have; 0: the usual */
+    bool is_kept;         /* it cannot be replaced: it is emptied, and written to */
+};
+
 /* One run of the command. */
 struct put {
     const struct put_settings *settings;
     const struct operands *operands; /* EP, and what to send */
     struct output output;
-    struct output receipts; /* --receipts; data_fd is -1 without */
+    struct put_receipts receipts;
     struct progress progress;
     struct herald_endpoint endpoint;
     struct put_hosts hosts;
@@ -79,6 +91,20 @@ int put_open(struct put *put, struct herald_error *error);
 
 /* Closes and frees everything. */
 void put_close(struct put *put);
+
+/* ---- put_receipts.c -------------------------------------------------------------------------- */
+
+/*
+ * Finds out whether receipts can be written to --receipts, if it is given, without changing anything there.
+ * @return 0; -EINVAL: that file is needed as it is; -errno.
+ */
+int put_receipts_open(struct put *put, struct herald_error *error);
+
+/* Only if it is given: between these two put->receipts.output takes the receipts. @return 0; -errno. */
+int put_receipts_begin(struct put *put, struct herald_error *error);
+int put_receipts_end(struct put *put, struct herald_error *error);
+
+void put_receipts_close(struct put *put);
 
 /* ---- put_show.c ------------------------------------------------------------------------------ */
 

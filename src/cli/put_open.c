@@ -5,10 +5,8 @@
 #include "words.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define LAGGARD_DROP_NS UINT64_C(30000000000)
@@ -201,31 +199,6 @@ static int add_operands(struct put *put, struct herald_error *error)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static int open_receipts(struct put *put, struct herald_error *error)
-{
-    const char *path = put->settings->receipts;
-    const struct common_settings common = { .json = true };
-    char quoted[200];
-    struct stat status;
-    int fd;
-
-    if (path == NULL)
-        return 0;
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-    if (fd < 0) {
-        int code = errno == EINVAL ? -EIO : -errno;
-
-        (void)herald_error_set(error, code, "cannot write the receipts to %.120s: %s", path, strerror(-code));
-        herald_error_advise(error, "ls -ld %s", words_quote(path, quoted, sizeof quoted));
-        return code;
-    }
-    output_init(&put->receipts, "herald put", &common);
-    put->receipts.data_fd = fd;
-    put->receipts.data_name = path;
-    put->receipts.data_is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-    return 0;
-}
-
 static void fill_config(struct put *put)
 {
     const struct put_settings *settings = put->settings;
@@ -276,7 +249,7 @@ int put_open(struct put *put, struct herald_error *error)
     result = herald_delivery_new(&put->delivery, &put->config, error);
     if (result >= 0)
         result = add_operands(put, error);
-    return result >= 0 ? open_receipts(put, error) : result;
+    return result >= 0 ? put_receipts_open(put, error) : result;
 }
 
 void put_close(struct put *put)
@@ -284,6 +257,5 @@ void put_close(struct put *put)
     put->delivery = herald_delivery_free(put->delivery);
     put_hosts_release(&put->hosts);
     free(put->recipients);
-    if (put->receipts.data_fd >= 0)
-        (void)close(put->receipts.data_fd);
+    put_receipts_close(put);
 }

@@ -518,18 +518,38 @@ static struct receipt make_receipt(const struct herald_recipient *recipient)
     };
 }
 
-static void print_receipts(struct put *put, size_t count)
+/* @return 0; -errno, which was told. */
+static int write_receipts(struct put *put, const struct receipt *receipts, size_t count)
 {
+    struct herald_error error;
+    int result = put_receipts_begin(put, &error);
+
+    if (result >= 0) {
+        (void)output_table(&put->receipts.output, OUTPUT_DATA, "receipt", receipt_fields, receipts, sizeof *receipts,
+                           count);
+        result = put_receipts_end(put, &error);
+    }
+    if (result < 0)
+        options_report(&put->output, &error, STATUS_FAILED);
+    return result;
+}
+
+/* @return 0; -errno: not all of them could be written. */
+static int print_receipts(struct put *put, size_t count)
+{
+    int result = 0;
+
     struct receipt *receipts = calloc(count + 1, sizeof *receipts);
 
     if (receipts == NULL)
-        return;
+        return -ENOMEM;
     for (size_t i = 0; i < count; i++)
         receipts[i] = make_receipt(&put->recipients[i]);
     (void)output_table(&put->output, OUTPUT_DATA, "receipt", receipt_fields, receipts, sizeof *receipts, count);
-    if (put->receipts.data_fd >= 0)
-        (void)output_table(&put->receipts, OUTPUT_DATA, "receipt", receipt_fields, receipts, sizeof *receipts, count);
+    if (put->settings->receipts != NULL && count > 0)
+        result = write_receipts(put, receipts, count);
     free(receipts);
+    return result;
 }
 
 /* ---- the last line --------------------------------------------------------------------------- */
@@ -736,11 +756,12 @@ static int judge(const struct put *put, int result, const struct put_count *coun
 int put_conclude(struct put *put, int result, const struct herald_error *error)
 {
     struct put_count count = put_count_recipients(put);
+    int written;
     int status;
 
     if (result == -ENOENT)
         return fail_alone(put, error->cause);
-    print_receipts(put, count.known);
+    written = print_receipts(put, count.known);
     if (result == -ETIMEDOUT) {
         status = fail_incomplete(put, &count, error);
     } else if (result < 0 && result != -EINTR) {
@@ -751,5 +772,5 @@ int put_conclude(struct put *put, int result, const struct herald_error *error)
         print_summary(put, count.known);
         status = judge(put, result, &count);
     }
-    return put->receipts.data_fd >= 0 ? output_status(&put->receipts, status) : status;
+    return written < 0 ? STATUS_FAILED : output_status(&put->receipts.output, status);
 }

@@ -116,4 +116,58 @@ stop put
 is '--repeat: until Ctrl-C, which is no failure' $status 0
 ok '--repeat: both receipts are there' json put.out '[e["verified"] for e in of("receipt")] == [True, True]'
 
+# ---- receipts in a file -----------------------------------------------------------------------
+
+refused() { # STATUS WHAT REGEX ARGUMENTS...
+    local wanted=$1 what=$2 regex=$3
+    shift 3
+    run refused A herald put $EP --wait 100ms "$@"
+    is "$what: status $wanted" $status "$wanted"
+    like "$what: says so" refused.err "^herald put: .*$regex"
+    like "$what: and what to do" refused.err '^  try: '
+    unlike "$what: at once" refused.err '^putting '
+}
+
+cp "$T/file" "$T/source"
+ln "$T/source" "$T/hard"
+ln -s source "$T/soft"
+for name in source hard soft; do
+    refused 2 "--receipts over what is sent, as $name" 'that file is what is to be sent' "$T/source" --receipts "$T/$name"
+done
+ok '--receipts: what is sent is as it was' cmp "$T/file" "$T/source"
+echo B >"$T/hosts"
+refused 2 '--receipts over the list of hosts' 'list of --expect-hosts' "$T/file" --expect-hosts "$T/hosts" \
+    --receipts "$T/hosts"
+refused 3 '--receipts in no directory' 'No such file' "$T/file" --receipts "$T/none/receipts"
+mkdir "$T/fixed"
+must mount -t tmpfs tmpfs "$T/fixed"
+echo before >"$T/fixed/receipts"
+echo before >"$T/writable"
+must mount --bind "$T/writable" "$T/fixed/receipts"
+must mount -o remount,ro "$T/fixed"
+refused 3 '--receipts where nothing can be created' 'Read-only' "$T/file" --receipts "$T/fixed/other"
+
+umask 022
+echo before >"$T/receipts"
+chmod 640 "$T/receipts"
+ln -s receipts "$T/link"
+put "$T/file" --wait 100ms --receipts "$T/receipts"
+is '--receipts of nobody: status 4' $status 4
+is '--receipts of nobody: what was there stays' "$(cat "$T/receipts")" before
+get b B -d "$T/b"
+put "$T/file" --receipts "$T/link"
+ok '--receipts takes the place of what was there' json receipts 'len(of("receipt")) == 1 == len(events)'
+is '--receipts: with its mode, and a link to it stays one' "$(stat -c '%a %F' "$T/receipts" "$T/link" | tr '\n' ' ')" \
+    '640 regular file 777 symbolic link '
+put "$T/file" --receipts "$T/new"
+ok '--receipts: a new file' json new 'len(of("receipt")) == 1'
+is '--receipts: with the usual mode' "$(stat -c %a "$T/new")" 644
+put "$T/file" --receipts "$T/fixed/receipts"
+ok '--receipts: one that can be written to, but not replaced' json writable 'len(of("receipt")) == 1 == len(events)'
+put "$T/file" --receipts /dev/stdout
+ok '--receipts to standard output, a file: nothing writes over anything' json put.out \
+    'events[0]["event"] == "delivering" and len(of("receipt")) == 2 and events[-1]["event"] == "summary"'
+is '--receipts: nothing else is left' "$(find "$T" -name '*herald-receipts*')" ''
+stop b
+
 done_testing
