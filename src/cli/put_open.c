@@ -188,9 +188,11 @@ static int add_operands(struct put *put, struct herald_error *error)
     const struct text_list *excludes = &put->settings->excludes;
     int result = 0;
 
-    if (put->reads_stdin)
-        return herald_delivery_add_descriptor(
+    if (put->reads_stdin) {
+        result = herald_delivery_add_descriptor(
             put->delivery, put->settings->name != NULL ? put->settings->name : "stdin", STDIN_FILENO, error);
+        return result == -ENAMETOOLONG ? -EINVAL : result; /* the command line's mistake */
+    }
     for (size_t i = 1; i < put->operands->count && result >= 0; i++)
         result = herald_delivery_add_path(put->delivery, put->operands->items[i], excludes->items, excludes->count,
                                           error);

@@ -297,8 +297,8 @@ int herald_delivery_add_descriptor(herald_delivery *delivery, const char *name, 
         return herald_error_set(error, -EBUSY, "a descriptor is sent alone: something else was added before");
     if (delivery->config.repeat)
         return herald_error_set(error, -EINVAL, "what is read from a descriptor cannot be sent repeatedly");
-    r = hd_tree_add_stream(delivery->tree, name, fd, error);
-    if (r < 0)
+    r = hd_stream_check_name(delivery, name, error);
+    if (r < 0 || (r = hd_tree_add_stream(delivery->tree, name, fd, error)) < 0)
         return r;
     r = hd_stream_feed_init(&delivery->stream, fd);
     return r < 0 ? herald_error_set(error, r, "out of memory") : 0;

@@ -178,11 +178,16 @@ void hd_delivery_forget_all(herald_delivery *delivery);
 /* Enqueues an object that is only an INFO about an entry. @return 0; -ENOBUFS: no room now. */
 int hd_delivery_enqueue_note(herald_delivery *delivery, enum hd_entry_type type, uint32_t index,
                              const uint8_t digest[HD_DIGEST_BYTES], uint64_t size_bytes);
+/* What receivers are told about an entry. The texts are those of the entry. */
+void hd_delivery_fill_info(const herald_delivery *delivery, const struct hd_entry *entry, uint32_t index,
+                           struct hd_info *ret_info);
 /* @return a slot for another object, NULL: all are in use. */
 struct hd_slot *hd_delivery_free_slot(herald_delivery *delivery);
 
 /* ---- delivery_stream.c ---- */
 
+/* Whether a stream of that name can be told of at all. @return 0; -ENAMETOOLONG. */
+HERALD_CHECKED int hd_stream_check_name(const herald_delivery *delivery, const char *name, struct herald_error *error);
 int hd_stream_feed_init(struct hd_stream_feed *feed, int fd);
 void hd_stream_feed_release(struct hd_stream_feed *feed);
 /* Reads and writes what can be. */

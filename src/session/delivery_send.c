@@ -142,8 +142,8 @@ static bool next_entry(herald_delivery *delivery, uint32_t *ret_index)
 
 /* ---- into the queue -------------------------------------------------------------------------- */
 
-static void fill_info(const herald_delivery *delivery, const struct hd_entry *entry, uint32_t index,
-                      struct hd_info *ret_info)
+void hd_delivery_fill_info(const herald_delivery *delivery, const struct hd_entry *entry, uint32_t index,
+                           struct hd_info *ret_info)
 {
     const char *slash = strrchr(entry->name, '/');
     const char *name = slash != NULL ? slash + 1 : entry->name;
@@ -262,7 +262,7 @@ static int enqueue_pending(herald_delivery *delivery)
             slot->purpose = HD_SLOT_FREE;
         return r;
     }
-    fill_info(delivery, entry, slot->index, &info);
+    hd_delivery_fill_info(delivery, entry, slot->index, &info);
     if (slot->source != NULL && slot->size_bytes <= DIGEST_FIRST_BYTES) {
         r = hd_source_digest(slot->source, true, info.digest);
         info.has_digest = r == 0;

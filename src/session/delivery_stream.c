@@ -24,6 +24,18 @@ enum {
     READS_PER_TURN = 16,
 };
 
+int hd_stream_check_name(const herald_delivery *delivery, const char *name, struct herald_error *error)
+{
+    const struct hd_entry entry = { .type = HD_ENTRY_STREAM, .name = name, .path = name };
+    uint8_t bytes[HERALD_PAYLOAD_MAX_IPV4_BYTES];
+    struct hd_info info;
+
+    hd_delivery_fill_info(delivery, &entry, 0, &info);
+    if (hd_info_encode(&info, bytes, delivery->norm_config.segment_bytes) != -EMSGSIZE)
+        return 0;
+    return hd_path_error(error, -ENAMETOOLONG, "", name, " is too long a name: it must fit into a segment");
+}
+
 int hd_stream_feed_init(struct hd_stream_feed *feed, int fd)
 {
     struct stat facts;
@@ -53,24 +65,21 @@ void hd_stream_feed_release(struct hd_stream_feed *feed)
 static void open_stream(herald_delivery *delivery)
 {
     struct hd_stream_feed *feed = &delivery->stream;
-    const struct hd_entry *entry = hd_tree_entry(delivery->tree, 0);
     const struct herald_norm_sender_config *config = &delivery->norm_config;
     struct hd_slot *slot = hd_delivery_free_slot(delivery);
-    struct hd_info info = {
-        .name = { entry->name, strlen(entry->name) },
-        .type = HD_ENTRY_STREAM,
-        .delivery_id = delivery->delivery_id,
-    };
-    uint8_t bytes[HD_MESSAGE_BYTES];
+    struct hd_info info;
+    uint8_t bytes[HERALD_PAYLOAD_MAX_IPV4_BYTES];
     struct herald_norm_object object = {
         .kind = HERALD_NORM_STREAM,
         .size_bytes = (uint64_t)HD_STREAM_BLOCKS * config->block_segments * config->segment_bytes,
         .info = bytes,
     };
-    int r = hd_info_encode(&info, bytes, config->segment_bytes < sizeof(bytes) ? config->segment_bytes : sizeof(bytes));
+    int r;
 
     if (slot == NULL)
         return;
+    hd_delivery_fill_info(delivery, hd_tree_entry(delivery->tree, 0), 0, &info);
+    r = hd_info_encode(&info, bytes, config->segment_bytes);
     if (r >= 0) {
         object.info_bytes = (uint16_t)r;
         r = herald_norm_sender_enqueue(delivery->norm, &object, delivery->now_ns, &feed->object_id);
@@ -78,7 +87,7 @@ static void open_stream(herald_delivery *delivery)
     if (r == -ENOBUFS)
         return;
     if (r < 0) {
-        hd_delivery_fail(delivery, r, "the stream cannot be sent: its name is too long, or its buffer");
+        hd_delivery_fail(delivery, r, "the stream cannot be sent: its buffer is too large");
         return;
     }
     *slot = (struct hd_slot){ .purpose = HD_SLOT_ENTRY, .object_id = feed->object_id };

@@ -116,6 +116,17 @@ stop put
 is '--repeat: until Ctrl-C, which is no failure' $status 0
 ok '--repeat: both receipts are there' json put.out '[e["verified"] for e in of("receipt")] == [True, True]'
 
+# ---- what a stream is called ------------------------------------------------------------------
+
+get b B -d "$T/b" --once
+run put A sh -c 'herald put "$0" - --name sub/dir/numbers --wait 1s <"$1"' $EP "$T/file"
+is '--name with directories: status 0' $status 0
+finish b
+ok '--name with directories: it is there' cmp "$T/file" "$T/b/sub/dir/numbers"
+run put A herald put $EP - --segment 128 --name "$(printf 'n%.0s' {1..200})"
+is '--name too long for a segment: status 2' $status 2
+like '--name too long for a segment: says so before anything is sent' put.err '^herald put: .* is too long a name'
+
 # ---- receipts in a file -----------------------------------------------------------------------
 
 refused() { # STATUS WHAT REGEX ARGUMENTS...
