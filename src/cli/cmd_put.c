@@ -31,8 +31,9 @@ static const struct option put_options[] = {
       "as this host sends and the receivers take it, whatever the network between them loses" },
     { "tfmcc", 0, NULL, OPTION_FLAG, AT(tfmcc), 0, 0, NULL, NULL, NULL,
       "be fair to TCP on the same network (TFMCC, RFC 4654); --rate is then the limit" },
-    { "fec", 0, "PERCENT", OPTION_NUMBER, AT(fec_percent), 0, 200, "0", NULL, NULL,
-      "send so much parity unasked, as a share of the data: where losses are sure to come it saves a round trip" },
+    { "fec", 0, "PERCENT", OPTION_PERCENT, AT(fec_percent), 0, 200, "0", NULL, NULL,
+      "send so much parity unasked, as a share of the data, like 10 or 10%: where losses are sure to come it saves a "
+      "round trip" },
     { "unicast-feedback", 0, NULL, OPTION_FLAG, AT(unicast_feedback), 0, 0, NULL, NULL, NULL,
       "receivers answer by unicast instead of to the group; always so with SOURCE@ in the endpoint" },
     { "silent-receivers", 0, NULL, OPTION_FLAG, AT(silent_receivers), 0, 0, NULL, NULL, NULL,

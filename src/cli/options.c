@@ -115,7 +115,7 @@ static void bound_text(const struct option *option, int64_t bound, char *text, s
     static const char *const size_names[] = { "G", "M", "K", "" };
     static const uint64_t size_factors[] = { UINT64_C(1) << 30, UINT64_C(1) << 20, UINT64_C(1) << 10, 1 };
 
-    if (bound == 0 || option->kind == OPTION_NUMBER)
+    if (bound == 0 || option->kind == OPTION_NUMBER || option->kind == OPTION_PERCENT)
         snprintf(text, size, "%lld", (long long)bound);
     else if (option->kind == OPTION_DURATION)
         unit_text((uint64_t)bound, duration_names, duration_factors, text, size);
@@ -179,6 +179,9 @@ static const char *allowed_text(const struct option *option, char text[ALLOWED_B
         return option->metavar;
     case OPTION_NUMBER:
         kind = "a whole number";
+        break;
+    case OPTION_PERCENT:
+        kind = "a whole number of percent like 10 or 10%";
         break;
     case OPTION_DURATION:
         kind = "a duration like 200ms, 5s or 1.5h";
@@ -262,6 +265,20 @@ static int check_number(const struct option *option, const char *text, int64_t *
     return 0;
 }
 
+static int check_percent(const struct option *option, const char *text, int64_t *ret_value)
+{
+    size_t length = strlen(text);
+    char digits[32];
+
+    if (length > 0 && text[length - 1] == '%')
+        length--;
+    if (length >= sizeof digits)
+        return -EINVAL;
+    memcpy(digits, text, length);
+    digits[length] = '\0';
+    return check_number(option, digits, ret_value);
+}
+
 static int check_quantity(const struct option *option, int parsed, uint64_t value, uint64_t *ret_value)
 {
     if (parsed < 0)
@@ -294,6 +311,8 @@ static int value_set(const struct option *option, const char *text, void *settin
     }
     case OPTION_NUMBER:
         return check_number(option, text, field);
+    case OPTION_PERCENT:
+        return check_percent(option, text, field);
     case OPTION_DURATION: {
         int parsed = duration_parse(text, &quantity);
         return check_quantity(option, parsed, quantity, field);

@@ -19,6 +19,7 @@ enum option_kind {
     OPTION_TEXT,     /* const char *, NULL without a default */
     OPTION_LIST,     /* struct text_list: may be given several times */
     OPTION_NUMBER,   /* int64_t within min..max */
+    OPTION_PERCENT,  /* the same, with or without a % behind it */
     OPTION_DURATION, /* uint64_t ns within min..max (ns) */
     OPTION_SIZE,     /* uint64_t bytes within min..max */
     OPTION_RATE,     /* struct rate */
@@ -38,7 +39,7 @@ struct option {
     const char *metavar; /* "DURATION", "IFACE"; NULL for a flag */
     enum option_kind kind;
     size_t offset;              /* of its field in the command's settings struct */
-    int64_t min, max;           /* NUMBER, DURATION, SIZE; both 0: no limit */
+    int64_t min, max;           /* NUMBER, PERCENT, DURATION, SIZE; both 0: no limit */
     const char *default_text;   /* parsed like a given value, shown in the help; NULL: zero */
     const char *const *choices; /* CHOICE: NULL-terminated */
     const char *complete;       /* what the shell offers: "iface", "file", "dir", "command", or NULL */

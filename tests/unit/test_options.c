@@ -23,6 +23,7 @@ struct settings {
     int64_t number;
     int64_t any;
     int64_t positive;
+    int64_t percent;
     uint64_t duration;
     uint64_t size;
     struct rate rate;
@@ -53,6 +54,13 @@ static const struct option table[] = {
       .max = INT64_MAX,
       .default_text = "1",
       .help = "a positive number" },
+    { .name = "share",
+      .metavar = "PERCENT",
+      .kind = OPTION_PERCENT,
+      .offset = AT(percent),
+      .max = 200,
+      .default_text = "0",
+      .help = "a share" },
     { .name = "wait",
       .letter = 'w',
       .metavar = "DURATION",
@@ -162,6 +170,49 @@ static void a_number_is_taken_in_every_form(void **state)
         struct settings settings = scan_good(rows[i].line, &operands);
         assert_int_equal(settings.number, rows[i].ttl);
         assert_int_equal(settings.any, rows[i].any);
+    }
+}
+
+static void a_percentage_may_say_that_it_is_one(void **state)
+{
+    static const struct {
+        const char *line;
+        int64_t percent;
+    } rows[] = {
+        { "ep", 0 },
+        { "ep --share 10", 10 },
+        { "ep --share 10%", 10 },
+        { "ep --share=10%", 10 },
+        { "ep --share 0%", 0 },
+        { "ep --share 200%", 200 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct operands operands;
+        assert_int_equal(scan_good(rows[i].line, &operands).percent, rows[i].percent);
+    }
+}
+
+static void what_is_no_percentage_is_refused(void **state)
+{
+    static const struct {
+        const char *line, *cause;
+    } rows[] = {
+        { "ep --share 201%", "--share 201%: must be between 0 and 200" },
+        { "ep --share -1%", "--share -1%: must be between 0 and 200" },
+        { "ep --share %", "--share %: must be a whole number of percent like 10 or 10%, between 0 and 200" },
+        { "ep --share 10%%", "--share 10%%: must be a whole number of percent like 10 or 10%, between 0 and 200" },
+        { "ep --share 1.5%", "--share 1.5%: must be a whole number of percent like 10 or 10%, between 0 and 200" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct settings settings;
+        struct operands operands;
+        struct herald_error error;
+        assert_int_equal(scan(rows[i].line, &settings, &operands, &error), -EINVAL);
+        assert_string_equal(error.cause, rows[i].cause);
     }
 }
 
@@ -373,6 +424,7 @@ static size_t kind_bytes(enum option_kind kind)
         [OPTION_TEXT] = sizeof(char *),
         [OPTION_LIST] = sizeof(struct text_list),
         [OPTION_NUMBER] = sizeof(int64_t),
+        [OPTION_PERCENT] = sizeof(int64_t),
         [OPTION_DURATION] = sizeof(uint64_t),
         [OPTION_SIZE] = sizeof(uint64_t),
         [OPTION_RATE] = sizeof(struct rate),
@@ -478,6 +530,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_given_has_its_default),
         cmocka_unit_test(a_number_is_taken_in_every_form),
+        cmocka_unit_test(a_percentage_may_say_that_it_is_one),
+        cmocka_unit_test(what_is_no_percentage_is_refused),
         cmocka_unit_test(short_options_cluster_and_take_attached_values),
         cmocka_unit_test(every_kind_is_parsed),
         cmocka_unit_test(operands_keep_their_order_and_may_look_like_options),
