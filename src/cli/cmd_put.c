@@ -23,7 +23,7 @@ static const struct option put_options[] = {
       "wait for N receivers before anything is sent; without it whoever answers is sent to" },
     { "expect-hosts", 0, "FILE", OPTION_TEXT, AT(expect_hosts), 0, 0, NULL, NULL, "file",
       "wait for these receivers: one a line, by the name that the host tells, its address, or node:ID; # begins a "
-      "comment" },
+      "comment; - is standard input" },
     { "wait", 0, "DURATION", OPTION_DURATION, AT(wait_ns), MS, DAY, NULL, NULL, NULL,
       "how long the roll call waits: 10s for those who are expected, 2s for anybody at all, unless given" },
     { "rate", 0, "RATE", OPTION_TEXT, AT(rate), 0, 0, "auto", NULL, NULL,

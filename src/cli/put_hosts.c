@@ -261,12 +261,15 @@ static int read_text(int fd, char **ret_text, size_t *ret_bytes)
 
 int put_hosts_read(const char *path, struct put_hosts *ret_hosts, struct herald_error *error)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    bool is_stdin = strcmp(path, "-") == 0;
+    int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     int result = fd < 0 ? -errno : 0;
     size_t size_bytes = 0;
     char *text = NULL;
     char quoted[200];
 
+    if (is_stdin)
+        path = "standard input";
     if (fd >= 0) {
         result = read_text(fd, &text, &size_bytes);
         (void)close(fd);
@@ -274,7 +277,8 @@ int put_hosts_read(const char *path, struct put_hosts *ret_hosts, struct herald_
     if (result < 0 || text == NULL) {
         (void)herald_error_set(error, result == -EINVAL ? -EIO : result, "cannot read %.120s: %s", path,
                                result == -EFBIG ? "it is too long to be a list of hosts" : strerror(-result));
-        herald_error_advise(error, "ls -l %s", words_quote(path, quoted, sizeof quoted));
+        if (!is_stdin)
+            herald_error_advise(error, "ls -l %s", words_quote(path, quoted, sizeof quoted));
         return result == -EINVAL ? -EIO : result;
     }
     result = put_hosts_parse(text, size_bytes, path, ret_hosts, error);

@@ -24,7 +24,7 @@ struct put_hosts {
 int put_hosts_parse(const char *text, size_t size_bytes, const char *name, struct put_hosts *ret_hosts,
                     struct herald_error *error);
 
-/* The same from a file. @return also -errno when it cannot be read. */
+/* The same from a file; "-" is standard input. @return also -errno when it cannot be read. */
 int put_hosts_read(const char *path, struct put_hosts *ret_hosts, struct herald_error *error);
 
 /* Frees everything. */

@@ -139,6 +139,11 @@ static int check_together(const struct put *put, struct herald_error *error)
     }
     if (settings->name != NULL && !put->reads_stdin)
         return herald_error_set(error, -EINVAL, "--name is for what comes from standard input (-): files have names");
+    if (settings->expect_hosts != NULL && strcmp(settings->expect_hosts, "-") == 0 && put->reads_stdin) {
+        (void)herald_error_set(error, -EINVAL, "standard input cannot be what is sent and the list of --expect-hosts");
+        herald_error_advise(error, "a file for one of them");
+        return -EINVAL;
+    }
     if (settings->repeat && put->reads_stdin)
         return herald_error_set(error, -EINVAL, "--repeat: standard input can only be read once");
     if (settings->repeat && settings->keep_serving_ns > 0)

@@ -27,13 +27,6 @@ static bool is_same(const struct stat *one, const struct stat *other)
     return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
 }
 
-static bool is_path_of(const char *path, const struct stat *file)
-{
-    struct stat status;
-
-    return path != NULL && stat(path, &status) == 0 && is_same(&status, file);
-}
-
 static bool is_descriptor_of(int fd, const struct stat *file)
 {
     struct stat status;
@@ -41,12 +34,20 @@ static bool is_descriptor_of(int fd, const struct stat *file)
     return fstat(fd, &status) == 0 && is_same(&status, file);
 }
 
+/* An operand, or the value of an option: NULL is none, "-" standard input. */
+static bool is_path_of(const char *path, const struct stat *file)
+{
+    struct stat status;
+
+    if (path != NULL && strcmp(path, "-") == 0)
+        return is_descriptor_of(STDIN_FILENO, file);
+    return path != NULL && stat(path, &status) == 0 && is_same(&status, file);
+}
+
 /* What the file is needed for as it is; NULL: for nothing. */
 static const char *use_of(const struct put *put, const struct stat *file)
 {
-    if (put->reads_stdin && is_descriptor_of(STDIN_FILENO, file))
-        return "what is to be sent";
-    for (size_t i = 1; i < put->operands->count && !put->reads_stdin; i++)
+    for (size_t i = 1; i < put->operands->count; i++)
         if (is_path_of(put->operands->items[i], file))
             return "what is to be sent";
     return is_path_of(put->settings->expect_hosts, file) ? "the list of --expect-hosts" : NULL;

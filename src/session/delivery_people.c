@@ -264,6 +264,22 @@ static struct hd_recipient *recognise(herald_delivery *delivery, struct hd_recip
     return expected == last ? recipient : expected;
 }
 
+/* Who is expected by name and by address is one, not two. @return where the recipient is now. */
+static struct hd_recipient *drop_repeated(herald_delivery *delivery, struct hd_recipient *recipient, const char *host)
+{
+    struct hd_recipient *other;
+
+    while ((other = find_expected(delivery, host, &recipient->facts.address.address)) != NULL) {
+        struct hd_recipient *last = &delivery->people[--delivery->people_count];
+
+        if (other != last)
+            *other = *last;
+        if (recipient == last)
+            recipient = other;
+    }
+    return recipient;
+}
+
 static struct hd_recipient *on_here(herald_delivery *delivery, struct hd_recipient *recipient,
                                     const struct hd_answer *answer)
 {
@@ -274,6 +290,8 @@ static struct hd_recipient *on_here(herald_delivery *delivery, struct hd_recipie
     copy_text(host, sizeof(host), &answer->host);
     if (!recipient->facts.is_expected)
         recipient = recognise(delivery, recipient, host);
+    if (recipient->facts.is_expected)
+        recipient = drop_repeated(delivery, recipient, host);
     memcpy(recipient->facts.host, host, sizeof(host));
     recipient->facts.is_herald = true;
     recipient->progress_ns = delivery->now_ns;

@@ -21,6 +21,16 @@ put() { # ARGUMENTS...
     run put A herald put $EP --json --wait 1s "$@"
 }
 
+refused() { # STATUS WHAT REGEX ARGUMENTS...
+    local wanted=$1 what=$2 regex=$3
+    shift 3
+    run refused A herald put $EP --wait 100ms "$@"
+    is "$what: status $wanted" $status "$wanted"
+    like "$what: says so" refused.err "^herald put: .*$regex"
+    like "$what: and what to do" refused.err '^  try: '
+    unlike "$what: at once" refused.err '^putting '
+}
+
 # ---- who is heard -----------------------------------------------------------------------------
 
 get b B -d "$T/b" --accept 10.0.0.3 --accept 10.0.0.1 --once
@@ -127,17 +137,17 @@ run put A herald put $EP - --segment 128 --name "$(printf 'n%.0s' {1..200})"
 is '--name too long for a segment: status 2' $status 2
 like '--name too long for a segment: says so before anything is sent' put.err '^herald put: .* is too long a name'
 
-# ---- receipts in a file -----------------------------------------------------------------------
+# ---- who is expected --------------------------------------------------------------------------
 
-refused() { # STATUS WHAT REGEX ARGUMENTS...
-    local wanted=$1 what=$2 regex=$3
-    shift 3
-    run refused A herald put $EP --wait 100ms "$@"
-    is "$what: status $wanted" $status "$wanted"
-    like "$what: says so" refused.err "^herald put: .*$regex"
-    like "$what: and what to do" refused.err '^  try: '
-    unlike "$what: at once" refused.err '^putting '
-}
+get b B -d "$T/b"
+run put A sh -c 'printf "%s\n" "$(hostname)" 10.0.0.2 | herald put "$0" "$1" --expect-hosts -' $EP "$T/file"
+is '--expect-hosts -: status 0, as the host is there by name and by address' $status 0
+is '--expect-hosts -: one receipt' "$(count put.out ' verified$')" 1
+unlike '--expect-hosts -: nobody is missing' put.out 'never came'
+stop b
+refused 2 '--expect-hosts - and PATH -' 'standard input cannot be what is sent and the list' - --expect-hosts -
+
+# ---- receipts in a file -----------------------------------------------------------------------
 
 cp "$T/file" "$T/source"
 ln "$T/source" "$T/hard"

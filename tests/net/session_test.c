@@ -191,15 +191,15 @@ static void not_all_who_are_expected_come(void **state)
     close_party(&bob);
 }
 
-static void one_is_recognised_by(struct herald_expected expected, uint32_t node_id)
+static void one_is_recognised_by(const struct herald_expected *expected, size_t count, uint32_t node_id)
 {
     struct herald_delivery_config send = delivery_config();
     struct herald_inbox_config receive = inbox_config(HERALD_INBOX_MEMORY);
     struct party anna, bob;
     struct party *parties[] = { &anna, &bob };
 
-    send.expected = &expected;
-    send.expected_count = 1;
+    send.expected = expected;
+    send.expected_count = count;
     receive.node_id = node_id;
     anna = open_delivery(&send);
     bob = open_inbox(&receive);
@@ -222,10 +222,27 @@ static void who_is_expected_is_recognised(void **state)
 
     (void)state;
     close_party(&anna);
-    one_is_recognised_by((struct herald_expected){ .host = "bob" }, 0);
-    one_is_recognised_by((struct herald_expected){ .host = "BOB.example.org" }, 0);
-    one_is_recognised_by((struct herald_expected){ .address = own }, 0);
-    one_is_recognised_by((struct herald_expected){ .node_id = 77 }, 77);
+    one_is_recognised_by(&(struct herald_expected){ .host = "bob" }, 1, 0);
+    one_is_recognised_by(&(struct herald_expected){ .host = "BOB.example.org" }, 1, 0);
+    one_is_recognised_by(&(struct herald_expected){ .address = own }, 1, 0);
+    one_is_recognised_by(&(struct herald_expected){ .node_id = 77 }, 1, 77);
+}
+
+static void who_is_expected_in_several_ways_is_one(void **state)
+{
+    struct herald_delivery_config send = delivery_config();
+    struct party anna = open_delivery(&send);
+    struct herald_address own = herald_delivery_facts(anna.delivery)->source;
+    const struct herald_expected expected[] = {
+        { .address = own }, { .host = "bob" }, { .node_id = 77 }, { .host = "bob.example.org" }
+    };
+
+    (void)state;
+    close_party(&anna);
+    one_is_recognised_by(expected, 2, 0);
+    one_is_recognised_by(expected, 4, 77);
+    one_is_recognised_by(expected + 1, 3, 77);
+    one_is_recognised_by(expected + 2, 2, 77);
 }
 
 /* ---- ends ------------------------------------------------------------------------------------ */
@@ -755,6 +772,7 @@ int main(void)
         cmocka_unit_test(nobody_is_there),
         cmocka_unit_test(not_all_who_are_expected_come),
         cmocka_unit_test(who_is_expected_is_recognised),
+        cmocka_unit_test(who_is_expected_in_several_ways_is_one),
         cmocka_unit_test(both_can_be_stopped),
         cmocka_unit_test(receivers_are_told_that_it_was_stopped),
         cmocka_unit_test(the_sender_is_told_that_a_receiver_was_stopped),
