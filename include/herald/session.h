@@ -161,6 +161,7 @@ enum herald_delivery_event_kind {
     HERALD_DELIVERY_RECIPIENT,  /**< recipient: new, or its state has changed */
     HERALD_DELIVERY_PHASE,      /**< progress.phase is another */
     HERALD_DELIVERY_UNREADABLE, /**< path, error: it could not be read, and is not sent, or was given up */
+    HERALD_DELIVERY_SAME_ID,    /**< recipient, error: another one has its node id, and is not listened to; told once */
 };
 
 struct herald_delivery_event {

@@ -449,6 +449,10 @@ void put_report_events(struct put *put)
         case HERALD_DELIVERY_NETWORK:
             report_network(put, &event.error);
             break;
+        case HERALD_DELIVERY_SAME_ID:
+            warn(put, event.error.code, event.error.cause,
+                 "herald get with another --node-id, or none, at one of them");
+            break;
         }
     }
 }

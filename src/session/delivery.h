@@ -49,6 +49,7 @@ struct hd_recipient {
     bool has_proved;               /* it has answered more than a roll call, or confirmed something */
     bool is_told;                  /* of `facts.state` an event was made */
     bool is_dismissal_due;         /* and is to be told so */
+    bool has_double;               /* another one uses its node id, which was told */
     bool has_left;                 /* FAILED, as it was stopped: it may be started again, as another node */
     unsigned messages;
     uint64_t joined_bytes;    /* of a stream: what was written when it came */

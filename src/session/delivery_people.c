@@ -202,6 +202,24 @@ static bool is_impostor(const herald_delivery *delivery, const struct hd_recipie
            !herald_address_equal(&recipient->facts.address.address, &from->address);
 }
 
+/* Its receipt will not say anything about the other one. */
+static void tell_double(herald_delivery *delivery, struct hd_recipient *recipient, const struct herald_peer *from)
+{
+    struct herald_delivery_event event = { .kind = HERALD_DELIVERY_SAME_ID, .recipient = &recipient->facts };
+    char first[HERALD_ENDPOINT_TEXT_BYTES];
+    char second[HERALD_ENDPOINT_TEXT_BYTES];
+
+    if (recipient->has_double)
+        return;
+    recipient->has_double = true;
+    (void)herald_address_format(&recipient->facts.address.address, first, sizeof(first));
+    (void)herald_address_format(&from->address, second, sizeof(second));
+    (void)herald_error_set(&event.error, -EADDRINUSE,
+                           "two receivers have node id %u: %s and %s; the second one is not listened to",
+                           recipient->facts.node_id, first, second);
+    hd_delivery_tell(delivery, &event);
+}
+
 bool hd_people_on_packet(herald_delivery *delivery, const struct herald_peer *from, const uint8_t *packet,
                          size_t packet_bytes)
 {
@@ -223,8 +241,12 @@ bool hd_people_on_packet(herald_delivery *delivery, const struct herald_peer *fr
             return true;
         recipient->facts.node_id = node_id;
     }
-    if (recipient->is_ignored || is_impostor(delivery, recipient, from))
+    if (recipient->is_ignored)
         return false;
+    if (is_impostor(delivery, recipient, from)) {
+        tell_double(delivery, recipient, from);
+        return false;
+    }
     recipient->facts.address = *from;
     recipient->facts.heard_ns = delivery->now_ns;
     recipient->asked_ns = 0;

@@ -51,4 +51,21 @@ like 'a receiver is killed: the other has everything' put.out '^[^ ]+ +10\.0\.0\
 finish D
 is 'a receiver is killed: the other ends well' $status 0
 
+# ---- two of one node id -----------------------------------------------------------------------
+
+host_add F
+group_route_add F
+mkdir "$T/first" "$T/second"
+start first B herald get $EP -d "$T/first" --node-id 5
+start second F herald get $EP -d "$T/second" --node-id 5
+wait_line first.err '^getting from '
+wait_line second.err '^getting from '
+run put A herald put $EP "$T/file.bin"
+like 'two receivers have one node id: told' put.err \
+    '^herald put: warning: two receivers have node id 5: 10\.0\.0\.[26] and 10\.0\.0\.[26]; '
+is 'two receivers have one node id: told once' "$(count put.err 'two receivers')" 1
+like 'two receivers have one node id: and what to do' put.err '^  try: .*--node-id'
+stop first
+stop second
+
 done_testing
