@@ -5,6 +5,8 @@
 #include "output.h"
 #include "status.h"
 
+#include <herald/endpoint.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -429,6 +431,16 @@ static void operand_name(const char *operands, size_t index, char *text, size_t 
     snprintf(text, size, "%.*s", (int)strcspn(word, " .]"), word);
 }
 
+/* Of those that are missing the first is, and the others stand in its place. */
+static bool lacks_endpoint(const struct command *command, const struct operands *operands)
+{
+    struct herald_endpoint endpoint;
+    struct herald_error error;
+
+    return operands->count > 0 && strncmp(command->operands, "EP ", 3) == 0 &&
+           herald_endpoint_parse(operands->items[0], &endpoint, &error) < 0;
+}
+
 static int check_operands(struct scan *scan)
 {
     const struct command *command = scan->command;
@@ -436,6 +448,9 @@ static int check_operands(struct scan *scan)
 
     if (operands->count < command->operands_min) {
         char name[ROWS_MAX];
+        if (lacks_endpoint(command, operands))
+            return herald_error_set(scan->error, -EINVAL, "EP is missing, as '%.64s' is none: herald %s [OPTION...] %s",
+                                    operands->items[0], command->name, command->operands);
         operand_name(command->operands, operands->count, name, sizeof name);
         return herald_error_set(scan->error, -EINVAL, "%s is missing: herald %s [OPTION...] %s", name, command->name,
                                 command->operands);

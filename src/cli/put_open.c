@@ -198,9 +198,14 @@ static int add_operands(struct put *put, struct herald_error *error)
             put->delivery, put->settings->name != NULL ? put->settings->name : "stdin", STDIN_FILENO, error);
         return result == -ENAMETOOLONG ? -EINVAL : result; /* the command line's mistake */
     }
-    for (size_t i = 1; i < put->operands->count && result >= 0; i++)
-        result = herald_delivery_add_path(put->delivery, put->operands->items[i], excludes->items, excludes->count,
-                                          error);
+    for (size_t i = 1; i < put->operands->count && result >= 0; i++) {
+        const char *path = put->operands->items[i];
+        char quoted[200];
+
+        result = herald_delivery_add_path(put->delivery, path, excludes->items, excludes->count, error);
+        if (result < 0 && error->advice[0] == '\0')
+            herald_error_advise(error, "ls -ld %s", words_quote(path, quoted, sizeof quoted));
+    }
     return result;
 }
 
@@ -254,6 +259,8 @@ int put_open(struct put *put, struct herald_error *error)
         return result;
     fill_config(put);
     result = herald_delivery_new(&put->delivery, &put->config, error);
+    if (result == -EMSGSIZE && settings->segment_bytes > 0)
+        herald_error_advise(error, "a smaller --segment, or none: then it is what fits");
     if (result >= 0)
         result = add_operands(put, error);
     return result >= 0 ? put_receipts_open(put, error) : result;

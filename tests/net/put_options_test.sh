@@ -31,6 +31,16 @@ refused() { # STATUS WHAT REGEX ARGUMENTS...
     unlike "$what: at once" refused.err '^putting '
 }
 
+# ---- what is missing --------------------------------------------------------------------------
+
+run refused A herald put "$T/file"
+is 'put without EP: status 2' $status 2
+like 'put without EP: it is EP that is missing' refused.err '^herald put: EP is missing, as .*/file. is none: herald put'
+refused 2 'put without PATH' 'PATH is missing: herald put'
+refused 3 'put what is not there' 'No such file' "$T/none"
+like 'put what is not there: where to look' refused.err "^  try: ls -ld $T/none\$"
+refused 3 '--segment that does not fit' 'segments of 9000 bytes do not fit' "$T/file" --segment 9000
+
 # ---- who is heard -----------------------------------------------------------------------------
 
 get b B -d "$T/b" --accept 10.0.0.3 --accept 10.0.0.1 --once
