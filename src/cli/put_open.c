@@ -116,22 +116,37 @@ static int set_fec(const struct put_settings *settings, struct herald_delivery_c
     return 0;
 }
 
+/* What answers are needed for. */
+static int check_silent(const struct put_settings *settings, struct herald_error *error)
+{
+    const struct {
+        const char *name;
+        bool is_given;
+    } others[] = {
+        { "expect", settings->expect > 0 },
+        { "expect-hosts", settings->expect_hosts != NULL },
+        { "wait", settings->wait_ns > 0 },
+        { "receipts", settings->receipts != NULL },
+        { "unicast-feedback", settings->unicast_feedback },
+        { "laggard", strcmp(settings->laggard, "wait") != 0 },
+        { "give-up", settings->give_up_ns > 0 },
+        { "keep-serving", settings->keep_serving_ns > 0 },
+        { "tfmcc", settings->tfmcc },
+    };
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].is_given)
+            return herald_error_set(error, -EINVAL, "--silent-receivers and --%s exclude each other: nobody answers",
+                                    others[i].name);
+    return 0;
+}
+
 static int check_together(const struct put *put, struct herald_error *error)
 {
     const struct put_settings *settings = put->settings;
-    bool expecting = settings->expect > 0 || settings->expect_hosts != NULL;
 
-    if (settings->silent_receivers && expecting)
-        return herald_error_set(error, -EINVAL, "--silent-receivers and --expect exclude each other: nobody answers");
-    if (settings->silent_receivers && settings->receipts != NULL)
-        return herald_error_set(error, -EINVAL, "--silent-receivers and --receipts exclude each other: nobody answers");
-    if (settings->silent_receivers && (settings->wait_ns > 0 || settings->unicast_feedback))
-        return herald_error_set(error, -EINVAL, "--silent-receivers excludes %s: nobody answers",
-                                settings->wait_ns > 0 ? "--wait" : "--unicast-feedback");
-    if (settings->silent_receivers && settings->tfmcc)
-        return herald_error_set(error, -EINVAL,
-                                "--silent-receivers and --tfmcc exclude each other: the rate of TFMCC "
-                                "follows from what receivers answer");
+    if (settings->silent_receivers && check_silent(settings, error) < 0)
+        return -EINVAL;
     if (settings->receipts != NULL && (settings->receipts[0] == '\0' || strcmp(settings->receipts, "-") == 0)) {
         (void)herald_error_set(error, -EINVAL, "--receipts needs the name of a file");
         herald_error_advise(error, "--json, which writes receipts and all else to standard output");

@@ -24,7 +24,7 @@ put() { # ARGUMENTS...
 refused() { # STATUS WHAT REGEX ARGUMENTS...
     local wanted=$1 what=$2 regex=$3
     shift 3
-    run refused A herald put $EP --wait 100ms "$@"
+    run refused A herald put $EP "$@"
     is "$what: status $wanted" $status "$wanted"
     like "$what: says so" refused.err "^herald put: .*$regex"
     like "$what: and what to do" refused.err '^  try: '
@@ -40,6 +40,13 @@ refused 2 'put without PATH' 'PATH is missing: herald put'
 refused 3 'put what is not there' 'No such file' "$T/none"
 like 'put what is not there: where to look' refused.err "^  try: ls -ld $T/none\$"
 refused 3 '--segment that does not fit' 'segments of 9000 bytes do not fit' "$T/file" --segment 9000
+
+for option in '--expect 1' '--expect-hosts /dev/null' '--wait 1s' '--receipts /dev/null' --unicast-feedback \
+    '--laggard drop' '--give-up 1s' '--keep-serving 1s' --tfmcc; do
+    # shellcheck disable=SC2086
+    refused 2 "--silent-receivers $option" "${option%% *} exclude each other: nobody answers" "$T/file" \
+        --silent-receivers $option
+done
 
 # ---- who is heard -----------------------------------------------------------------------------
 
