@@ -224,6 +224,26 @@ static int add_operands(struct put *put, struct herald_error *error)
     return result;
 }
 
+/* @return 0; -EINVAL: the patterns are to blame; -ENODATA. */
+static int check_not_empty(struct put *put, struct herald_error *error)
+{
+    size_t exclude_count = put->settings->excludes.count;
+    struct herald_delivery_progress progress;
+
+    herald_delivery_get_progress(put->delivery, &progress);
+    if (progress.objects > 0)
+        return 0;
+    put_report_events(put); /* what could not be read */
+    if (exclude_count == 0) {
+        (void)herald_error_set(error, -ENODATA, "there is nothing to send");
+        herald_error_advise(error, "ls -lA; a directory without / behind it is sent even if it is empty");
+        return -ENODATA;
+    }
+    (void)herald_error_set(error, -EINVAL, "there is nothing to send: --exclude leaves nothing");
+    herald_error_advise(error, "narrower patterns, in quotes; all of it without --exclude");
+    return -EINVAL;
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static void fill_config(struct put *put)
@@ -278,6 +298,8 @@ int put_open(struct put *put, struct herald_error *error)
         herald_error_advise(error, "a smaller --segment, or none: then it is what fits");
     if (result >= 0)
         result = add_operands(put, error);
+    if (result >= 0)
+        result = check_not_empty(put, error);
     return result >= 0 ? put_receipts_open(put, error) : result;
 }
 

@@ -41,6 +41,9 @@ refused 3 'put what is not there' 'No such file' "$T/none"
 like 'put what is not there: where to look' refused.err "^  try: ls -ld $T/none\$"
 refused 3 '--segment that does not fit' 'segments of 9000 bytes do not fit' "$T/file" --segment 9000
 
+mkdir -p "$T/hollow"
+refused 2 'put with all excluded' 'nothing to send: --exclude' "$T/" --exclude '*'
+refused 3 'put of nothing' 'there is nothing to send$' "$T/hollow/"
 for option in '--expect 1' '--expect-hosts /dev/null' '--wait 1s' '--receipts /dev/null' --unicast-feedback \
     '--laggard drop' '--give-up 1s' '--keep-serving 1s' --tfmcc; do
     # shellcheck disable=SC2086
