@@ -571,6 +571,7 @@ struct summary {
     uint64_t repairs;
     int64_t unreadable; /* -1: none */
     struct list missing;
+    int64_t never_heard; /* more are expected than were heard or named; -1: none */
     bool interrupted;
 };
 
@@ -586,7 +587,8 @@ enum {
     SUMMARY_OBJECTS,
     SUMMARY_SENT = 5,
     SUMMARY_MISSING = 11,
-    SUMMARY_END = 13
+    SUMMARY_NEVER_HEARD,
+    SUMMARY_END = 14
 };
 
 static const struct field summary_fields[] = {
@@ -602,6 +604,7 @@ static const struct field summary_fields[] = {
     SUMMARY("overhead", FIELD_TEXT, overhead, ", ", " sent per byte"),
     SUMMARY("repairs", FIELD_NUMBER, repairs, NULL, NULL),
     [SUMMARY_MISSING] = SUMMARY("missing", FIELD_LIST, missing, NULL, ""),
+    [SUMMARY_NEVER_HEARD] = SUMMARY("never_heard", FIELD_INTEGER, never_heard, "; missing: ", " that were never heard"),
     SUMMARY("unreadable", FIELD_INTEGER, unreadable, "; not sent for they could not be read: ", ""),
     [SUMMARY_END] = { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
@@ -640,19 +643,21 @@ static void print_summary(struct put *put, size_t count)
     size_t missing = names != NULL && rooms != NULL ? collect_missing(put, count, names, rooms) : 0;
     struct field fields[SUMMARY_END + 1];
     struct herald_delivery_progress progress;
+    int64_t unheard;
     double seconds;
     char overhead[32];
     struct summary record;
 
     herald_delivery_get_progress(put->delivery, &progress);
     progress.elapsed_ns = time_taken(put, count, missing, progress.elapsed_ns);
+    unheard = put->settings->expect - (int64_t)progress.receivers;
     seconds = (double)progress.elapsed_ns / 1e9;
     (void)snprintf(overhead, sizeof overhead, "%.3f bytes",
                    progress.bytes_sent > 0 ? (double)progress.wire_bytes / (double)progress.bytes_sent : 0);
     record = (struct summary){
         .interrupted = put->interrupted && progress.phase != HERALD_DELIVERY_SERVING,
         .complete = progress.complete,
-        .receivers = progress.receivers,
+        .receivers = progress.receivers + (uint64_t)(unheard > 0 ? unheard : 0),
         .objects = progress.objects,
         .bytes = progress.bytes,
         .sent_bytes = progress.bytes_sent,
@@ -663,13 +668,18 @@ static void print_summary(struct put *put, size_t count)
         .repairs = progress.repair_datagrams,
         .unreadable = put->unreadable > 0 ? (int64_t)put->unreadable : -1,
         .missing = { names, missing, MISSING_SHOWN, NULL },
+        .never_heard = unheard > 0 ? unheard : -1,
     };
     memcpy(fields, summary_fields, sizeof fields);
-    if (missing > 0)
+    if (missing > 0) {
         fields[SUMMARY_MISSING].before = "; missing: ";
+        fields[SUMMARY_NEVER_HEARD].before = ", and ";
+    }
+    if (unheard == 1)
+        fields[SUMMARY_NEVER_HEARD].after = " that was never heard";
     if (progress.bytes_sent < progress.bytes)
         fields[SUMMARY_SENT].before = " (";
-    if (progress.receivers == 1)
+    if (record.receivers == 1)
         fields[SUMMARY_RECEIVERS].after = " receiver has everything: ";
     if (put->settings->silent_receivers) {
         fields[SUMMARY_COMPLETE].before = fields[SUMMARY_RECEIVERS].before = NULL;

@@ -165,6 +165,17 @@ is '--expect-hosts -: status 0, as the host is there by name and by address' $st
 is '--expect-hosts -: one receipt' "$(count put.out ' verified$')" 1
 unlike '--expect-hosts -: nobody is missing' put.out 'never came'
 stop b
+get b B -d "$T/b"
+start put A herald put $EP "$T/file" --expect 4 --wait 20s
+wait_line put.err '^here: '
+stop put
+like '--expect 4, one is here, Ctrl-C: four are counted' put.err \
+    '^interrupted: 0 of 4 receivers have everything: .*; missing: [^ ]+, and 3 that were never heard$'
+start put A herald put $EP "$T/file" --expect 2 --wait 20s --json
+wait_line put.out '"state":"here"'
+stop put
+ok 'and in JSON' json put.out 'of("summary")[0]["receivers"] == 2 and of("summary")[0]["never_heard"] == 1'
+stop b
 refused 2 '--expect-hosts - and PATH -' 'standard input cannot be what is sent and the list' - --expect-hosts -
 
 # ---- receipts in a file -----------------------------------------------------------------------
