@@ -43,7 +43,8 @@ static const struct option put_options[] = {
     { "give-up", 0, "DURATION", OPTION_DURATION, AT(give_up_ns), MS * 100, DAY, NULL, NULL, NULL,
       "a receiver that is not heard of for this long is given up; 20s unless given" },
     { "repeat", 0, NULL, OPTION_FLAG, AT(repeat), 0, 0, NULL, NULL, NULL,
-      "begin again and again until Ctrl-C, for those who come late" },
+      "begin again and again until Ctrl-C, for those who come late, whether anybody lacks anything or not: with --rate "
+      "auto or max that takes all the bandwidth there is" },
     { "keep-serving", 0, "DURATION", OPTION_DURATION, AT(keep_serving_ns), MS, 365 * DAY, NULL, NULL, NULL,
       "stay for this long after the last receipt, for those who come late" },
     { "exclude", 0, "PATTERN", OPTION_LIST, AT(excludes), 0, 0, NULL, NULL, NULL,
