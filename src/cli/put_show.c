@@ -79,7 +79,10 @@ static void say_share(const struct put *put, const struct herald_delivery_progre
         break;
     case HERALD_DELIVERY_ENDING:
     case HERALD_DELIVERY_DONE:
-        (void)snprintf(text, TEXT_BYTES, put->interrupted ? "ending" : "all sent");
+        (void)snprintf(text, TEXT_BYTES,
+                       put->interrupted || now->objects_sent < now->objects || now->bytes_sent < now->bytes
+                           ? "ending"
+                           : "all sent");
         break;
     }
 }
@@ -119,6 +122,7 @@ static void say_whole(const struct put *put, const struct herald_delivery_progre
 {
     char text[UNITS_TEXT_BYTES];
     double percent = repair_percent(put);
+    bool is_under_way = now->phase == HERALD_DELIVERY_SENDING || now->phase == HERALD_DELIVERY_RECEIPTS;
 
     *words = (struct words){ 0 };
     say_share(put, now, words->share);
@@ -126,11 +130,11 @@ static void say_whole(const struct put *put, const struct herald_delivery_progre
     if (now->phase == HERALD_DELIVERY_ROLL_CALL)
         return;
     say_bytes(now, words->bytes);
-    if (now->phase == HERALD_DELIVERY_SENDING)
+    if (is_under_way)
         (void)snprintf(words->rate, TEXT_BYTES, "%s", rate_format((double)now->rate_bytes_per_s * 8, text));
     if (percent >= 0)
         (void)snprintf(words->repairs, TEXT_BYTES, "repairs %.1f%%", percent);
-    if (now->eta_ns != HERALD_NEVER && now->phase == HERALD_DELIVERY_SENDING && !now->has_unread)
+    if (is_under_way && now->eta_ns != HERALD_NEVER && now->eta_ns > 0 && !now->has_unread)
         (void)snprintf(words->eta, TEXT_BYTES, "%s left", duration_format((int64_t)now->eta_ns, text));
 }
 

@@ -526,16 +526,6 @@ void herald_delivery_get_statistics(const herald_delivery *delivery,
     herald_norm_sender_get_statistics(delivery->norm, ret_statistics);
 }
 
-/* By the slowest who is still receiving, as fast as it was so far. */
-static uint64_t estimate_eta(const herald_delivery *delivery, uint64_t bytes, uint64_t elapsed_ns)
-{
-    uint64_t least_bytes = hd_people_least_bytes(delivery);
-
-    if (least_bytes == 0 || least_bytes == UINT64_MAX || least_bytes > bytes || elapsed_ns == 0)
-        return HERALD_NEVER;
-    return (uint64_t)((double)elapsed_ns * (double)(bytes - least_bytes) / (double)least_bytes);
-}
-
 void herald_delivery_get_progress(const herald_delivery *delivery, struct herald_delivery_progress *ret_progress)
 {
     struct herald_norm_sender_statistics statistics;
@@ -565,6 +555,6 @@ void herald_delivery_get_progress(const herald_delivery *delivery, struct herald
         progress.failed += hd_recipient_is_final(recipient) && !hd_recipient_has_all(recipient) &&
                            recipient->facts.state != HERALD_RECIPIENT_EXPECTED;
     }
-    progress.eta_ns = estimate_eta(delivery, progress.bytes, progress.elapsed_ns);
+    progress.eta_ns = hd_people_eta_ns(delivery, progress.bytes, progress.bytes_sent, end_ns);
     *ret_progress = progress;
 }

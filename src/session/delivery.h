@@ -53,6 +53,7 @@ struct hd_recipient {
     bool has_left;                 /* FAILED, as it was stopped: it may be started again, as another node */
     unsigned messages;
     uint64_t joined_bytes;    /* of a stream: what was written when it came */
+    uint64_t resumed_bytes;   /* at least so many it did not get from this delivery */
     uint64_t since_ns;        /* when it became known */
     uint64_t asked_ns;        /* when it was first asked something since it was last heard; 0: it was not */
     uint64_t progress_ns;     /* when it had more than before */
@@ -221,6 +222,10 @@ bool hd_people_has_strangers(const herald_delivery *delivery);
 uint32_t hd_people_missing(const herald_delivery *delivery);
 /* The least that a live herald recipient has; UINT64_MAX if there is none. */
 uint64_t hd_people_least_bytes(const herald_delivery *delivery);
+/* It told how much it has. What is more than was sent so far it had before. */
+void hd_recipient_set_bytes(struct hd_recipient *recipient, uint64_t bytes, uint64_t sent_bytes);
+/* Until the slowest live herald recipient has all, if each goes on as it did so far; HERALD_NEVER: cannot be told. */
+uint64_t hd_people_eta_ns(const herald_delivery *delivery, uint64_t all_bytes, uint64_t sent_bytes, uint64_t now_ns);
 
 /* ---- delivery_phase.c ---- */
 

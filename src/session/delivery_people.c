@@ -388,16 +388,18 @@ static void give_stream_up(herald_delivery *delivery, struct hd_recipient *recip
 static void on_status(herald_delivery *delivery, struct hd_recipient *recipient, const struct hd_answer *answer)
 {
     struct herald_recipient *facts = &recipient->facts;
+    struct herald_norm_sender_statistics statistics;
     uint32_t entries = hd_tree_count(delivery->tree);
     uint64_t bytes = unwrap_bytes(delivery, answer->received_bytes);
 
     recipient->has_proved = true;
     if (bytes > facts->bytes || answer->complete_count > facts->objects)
         recipient->progress_ns = delivery->now_ns;
-    facts->bytes = bytes;
     /* What comes a second time may be counted twice until it is known what it is. */
-    if (delivery->stream.fd < 0 && facts->bytes > delivery->tree_bytes)
-        facts->bytes = delivery->tree_bytes;
+    if (delivery->stream.fd < 0 && bytes > delivery->tree_bytes)
+        bytes = delivery->tree_bytes;
+    herald_norm_sender_get_statistics(delivery->norm, &statistics);
+    hd_recipient_set_bytes(recipient, bytes, statistics.payload_bytes);
     facts->objects = answer->complete_count;
     facts->failed_objects = answer->failed_count;
     facts->repaired_segments = answer->repaired_segments;
@@ -619,4 +621,59 @@ uint64_t hd_people_least_bytes(const herald_delivery *delivery)
             least = bytes;
     }
     return least;
+}
+
+/* ---- how long it will take ------------------------------------------------------------------- */
+
+void hd_recipient_set_bytes(struct hd_recipient *recipient, uint64_t bytes, uint64_t sent_bytes)
+{
+    recipient->facts.bytes = bytes;
+    if (bytes > sent_bytes && bytes - sent_bytes > recipient->resumed_bytes)
+        recipient->resumed_bytes = bytes - sent_bytes;
+}
+
+static uint64_t scale_ns(uint64_t taken_ns, uint64_t left_bytes, uint64_t done_bytes)
+{
+    return done_bytes > 0 && taken_ns > 0 ? (uint64_t)((double)taken_ns * (double)left_bytes / (double)done_bytes)
+                                          : HERALD_NEVER;
+}
+
+/* As fast as it got what it did not have when it came. */
+static uint64_t eta_ns(const herald_delivery *delivery, const struct hd_recipient *recipient, uint64_t all_bytes,
+                       uint64_t now_ns)
+{
+    uint64_t since_ns = recipient->since_ns > delivery->begin_ns ? recipient->since_ns : delivery->begin_ns;
+    uint64_t had_bytes = recipient->resumed_bytes;
+    uint64_t bytes = recipient->facts.bytes;
+
+    if (bytes >= all_bytes)
+        return 0;
+    if (had_bytes < recipient->joined_bytes)
+        had_bytes = recipient->joined_bytes;
+    return scale_ns(now_ns > since_ns ? now_ns - since_ns : 0, all_bytes - bytes,
+                    bytes > had_bytes ? bytes - had_bytes : 0);
+}
+
+uint64_t hd_people_eta_ns(const herald_delivery *delivery, uint64_t all_bytes, uint64_t sent_bytes, uint64_t now_ns)
+{
+    uint64_t longest_ns = 0;
+    bool is_anybody = false;
+
+    if (delivery->begin_ns == 0 || now_ns <= delivery->begin_ns)
+        return HERALD_NEVER;
+    if (sent_bytes < all_bytes)
+        longest_ns = scale_ns(now_ns - delivery->begin_ns, all_bytes - sent_bytes, sent_bytes);
+    for (uint32_t i = 0; i < delivery->people_count; i++) {
+        const struct hd_recipient *recipient = &delivery->people[i];
+        uint64_t own_ns = eta_ns(delivery, recipient, all_bytes, now_ns);
+        /* One that is sent again what it had before does not show how fast it is. */
+        bool is_kept_waiting = recipient->resumed_bytes > 0 && sent_bytes < all_bytes;
+
+        if (!recipient->facts.is_herald || recipient->facts.failed_objects > 0 || hd_recipient_is_final(recipient))
+            continue;
+        is_anybody = true;
+        if (!is_kept_waiting && own_ns > longest_ns)
+            longest_ns = own_ns;
+    }
+    return is_anybody ? longest_ns : HERALD_NEVER;
 }

@@ -205,6 +205,8 @@ chmod 640 "$T/receipts"
 ln -s receipts "$T/link"
 put "$T/file" --wait 100ms --receipts "$T/receipts"
 is '--receipts of nobody: status 4' $status 4
+ok 'nobody there: nothing says that all is sent' json put.out \
+    'of("progress") and not any("all sent" in e["text"] for e in of("progress"))'
 is '--receipts of nobody: what was there stays' "$(cat "$T/receipts")" before
 get b B -d "$T/b"
 put "$T/file" --receipts "$T/link"
