@@ -271,7 +271,7 @@ HERALD_API void herald_delivery_get_statistics(const herald_delivery *delivery,
 /** Where an inbox puts what it receives. */
 enum herald_inbox_kind {
     HERALD_INBOX_DIRECTORY,  /**< each object becomes a file below `directory` */
-    HERALD_INBOX_FILE,       /**< each object replaces the file `path`, whatever its name */
+    HERALD_INBOX_FILE,       /**< each object replaces the file `path`, whatever its name; of a delivery only one can */
     HERALD_INBOX_DESCRIPTOR, /**< the bytes of one object after the other are written to `fd`, in order */
     HERALD_INBOX_MEMORY,     /**< DONE events carry the bytes */
 };

@@ -481,7 +481,7 @@ void hd_inbox_check_count(herald_inbox *inbox)
     if (inbox->config.count == 0 || inbox->is_finishing ||
         inbox->stats.objects + inbox->stats.skipped_objects < inbox->config.count)
         return;
-    inbox->is_finishing = true;
+    inbox->has_enough = inbox->has_waiting = inbox->is_finishing = true;
     inbox->finishing_ns = inbox->now_ns;
 }
 
@@ -592,6 +592,7 @@ int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_err
     if (inbox->arrival_count > 0)
         read_streams(inbox);
     drain(inbox);
+    hd_arrival_settle_waiting(inbox);
     send_feedback(inbox);
     inbox->is_busy |= r > 0;
     if (inbox->is_finishing)

@@ -144,6 +144,8 @@ struct herald_inbox {
     struct herald_norm_datagram unsent; /* waits for room */
     bool has_unsent, is_busy, is_stopped, is_finishing, is_done;
     bool has_new;          /* some arrival is_new */
+    bool has_enough;       /* `count` is reached: what else is under way is not wanted */
+    bool has_waiting;      /* something complete may have to wait whether it is wanted, or nothing more is */
     bool discards;         /* config.fd is /dev/null */
     bool waits_for_reader; /* config.fd is watched for POLLOUT */
     bool is_reader_unwatchable;
@@ -227,6 +229,12 @@ void hd_arrival_done(herald_inbox *inbox, struct hd_arrival *arrival, const char
 void hd_arrival_conclude(herald_inbox *inbox, struct hd_arrival *arrival);
 /* What came after the last call: goes on with what earlier runs left. */
 void hd_arrival_resume_new(herald_inbox *inbox);
+/* Whether `count` has room for it, if all that is on its way into its place gets there. */
+bool hd_arrival_has_room(const herald_inbox *inbox, const struct hd_arrival *arrival);
+/* It would take the place of a file of the same delivery, as a FILE has but one. @return 0; -EBUSY with *error. */
+int hd_arrival_check_only(const herald_inbox *inbox, const struct hd_arrival *arrival, struct herald_error *error);
+/* Goes on with what has waited for others, or gives it up. Not from within the transport's callbacks. */
+void hd_arrival_settle_waiting(herald_inbox *inbox);
 /* Writes what waits for the end of a run. */
 void hd_arrival_flush_all(herald_inbox *inbox);
 /* Results of the place's thread, and descriptors that can take more. */

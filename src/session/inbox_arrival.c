@@ -254,7 +254,7 @@ uint32_t hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const s
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < inbox->arrival_end && inbox->is_finishing; i++)
+    for (uint32_t i = 0; i < inbox->arrival_end && inbox->is_finishing && !inbox->has_enough; i++)
         if (waits_for_more(&inbox->arrivals[i], sender_id))
             count_one(inbox, &inbox->arrivals[i], &inbox->stats); /* of which nothing is told any more */
     for (uint32_t i = 0; i < inbox->arrival_end; i++) {
@@ -284,6 +284,8 @@ void hd_arrival_skip(herald_inbox *inbox, struct hd_arrival *arrival, const stru
 {
     struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
 
+    if (!hd_arrival_has_room(inbox, arrival))
+        return;
     if (origin != NULL && is_one_of_its_entries(arrival, origin)) {
         const struct hd_arrival_facts *facts = &arrival->facts;
         bool is_like = facts->type == HD_ENTRY_FILE && facts->has_meta &&
@@ -405,6 +407,8 @@ static int learn(herald_inbox *inbox, struct hd_arrival *arrival, const uint8_t 
         return 0;
     if (facts->is_entry && (hd_arrival_is_here_otherwise(inbox, arrival) || hd_origin_has_failed(origin, info.index)))
         return -EEXIST;
+    if (hd_arrival_check_only(inbox, arrival, error) < 0)
+        return -EBUSY;
     if (facts->is_entry)
         hd_origin_set_arriving(origin, info.index, true);
     if (inbox->place == NULL)
@@ -481,6 +485,8 @@ static void store_block_changed(void *user, uint64_t block, bool is_complete)
 
 bool hd_arrival_has_turn(const herald_inbox *inbox, const struct hd_arrival *arrival)
 {
+    if (inbox->is_finishing || inbox->is_stopped || !hd_arrival_has_room(inbox, arrival))
+        return false;
     for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         const struct hd_arrival *other = &inbox->arrivals[i];
 

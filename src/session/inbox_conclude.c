@@ -10,6 +10,70 @@ enum {
     DAMAGED_MAX = 3, /* objects whose digest is wrong are sent again, so often */
 };
 
+/* ---- so many, and no more -------------------------------------------------------------------- */
+
+/* Unless it fails, it will be done: nothing keeps it from its place any more, or some of it has left already. */
+static bool is_promised(const herald_inbox *inbox, const struct hd_arrival *arrival)
+{
+    if (arrival->state == HD_ARRIVAL_FINISHING || arrival->state == HD_ARRIVAL_DRAINING)
+        return true;
+    return inbox->config.kind == HERALD_INBOX_DESCRIPTOR && arrival->state != HD_ARRIVAL_FREE &&
+           arrival->store != NULL && (arrival->size_bytes > 0 || arrival->stream.is_stream);
+}
+
+bool hd_arrival_has_room(const herald_inbox *inbox, const struct hd_arrival *arrival)
+{
+    uint64_t count = inbox->stats.objects + inbox->stats.skipped_objects;
+
+    if (inbox->config.count == 0)
+        return true;
+    for (uint32_t i = 0; i < inbox->arrival_end; i++)
+        count += &inbox->arrivals[i] != arrival && is_promised(inbox, &inbox->arrivals[i]);
+    return !inbox->has_enough && count < inbox->config.count;
+}
+
+static bool is_replacing(const herald_inbox *inbox, const struct hd_arrival *arrival)
+{
+    return inbox->config.kind == HERALD_INBOX_FILE && inbox->config.clash == HERALD_CLASH_OVERWRITE &&
+           arrival->facts.is_entry;
+}
+
+int hd_arrival_check_only(const herald_inbox *inbox, const struct hd_arrival *arrival, struct herald_error *error)
+{
+    const struct hd_origin *origin = hd_origin_find((herald_inbox *)(uintptr_t)inbox, arrival->sender_id);
+
+    if (!is_replacing(inbox, arrival) || origin == NULL || origin->delivery_id != arrival->facts.delivery_id ||
+        origin->done_count == 0)
+        return 0;
+    return herald_error_set(error, -EBUSY, "another file of the same delivery has become the one that was wanted");
+}
+
+/* Another of its delivery is about to become the one file. */
+static bool has_rival(const herald_inbox *inbox, const struct hd_arrival *arrival)
+{
+    for (uint32_t i = 0; i < inbox->arrival_end && is_replacing(inbox, arrival); i++) {
+        const struct hd_arrival *other = &inbox->arrivals[i];
+
+        if (other->state == HD_ARRIVAL_FINISHING && other->sender_id == arrival->sender_id && other->facts.is_entry &&
+            other->facts.delivery_id == arrival->facts.delivery_id)
+            return true;
+    }
+    return false;
+}
+
+/* It waits whether those before it get into their places. Meanwhile its sender need not send it again. */
+static bool has_to_wait(herald_inbox *inbox, struct hd_arrival *arrival)
+{
+    struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+
+    if (hd_arrival_has_room(inbox, arrival) && !has_rival(inbox, arrival))
+        return false;
+    if (origin != NULL && arrival->facts.is_entry && arrival->facts.delivery_id == origin->delivery_id)
+        hd_origin_set_arriving(origin, arrival->facts.index, true);
+    inbox->has_waiting = true;
+    return true;
+}
+
 /* ---- complete -------------------------------------------------------------------------------- */
 
 /* The same entry was sent twice, because it was missing for long: it is here now. */
@@ -148,6 +212,8 @@ static void conclude_made(herald_inbox *inbox, struct hd_arrival *arrival)
     struct herald_error error;
     int r = 0;
 
+    if (has_to_wait(inbox, arrival))
+        return;
     if (inbox->place != NULL && facts->type == HD_ENTRY_DIRECTORY)
         r = hd_place_make_directory(inbox->place, arrival->name, facts->mode, facts->mtime_ns, &error);
     else if (inbox->place != NULL)
@@ -175,11 +241,17 @@ static bool is_verified(const struct hd_arrival *arrival)
 
 void hd_arrival_conclude(herald_inbox *inbox, struct hd_arrival *arrival)
 {
+    struct herald_error error;
+
     if (hd_arrival_is_here_otherwise(inbox, arrival)) {
         if (arrival->store != NULL)
             hd_store_discard(arrival->store);
         hd_arrival_remove(inbox, arrival);
         give_turn(inbox);
+    } else if (hd_arrival_check_only(inbox, arrival, &error) < 0) {
+        hd_arrival_fail(inbox, arrival, &error);
+    } else if (has_to_wait(inbox, arrival)) {
+        ; /* complete as it is */
     } else if (arrival->facts.has_digest && !is_verified(arrival)) {
         refuse_damaged(inbox, arrival);
         give_turn(inbox);
@@ -260,6 +332,26 @@ void hd_arrival_on_aborted(herald_inbox *inbox, struct hd_arrival *arrival,
         break;
     }
     give_turn(inbox);
+}
+
+void hd_arrival_settle_waiting(herald_inbox *inbox)
+{
+    if (!inbox->has_waiting)
+        return;
+    inbox->has_waiting = false;
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX && inbox->has_enough; i++)
+        if (inbox->origins[i].node_id != 0)
+            (void)hd_arrival_abandon_all(inbox, inbox->origins[i].node_id, NULL);
+    for (uint32_t i = 0; i < inbox->arrival_end; i++) {
+        struct hd_arrival *arrival = &inbox->arrivals[i];
+
+        if (arrival->state != HD_ARRIVAL_UNCHECKED)
+            continue;
+        if (arrival->facts.type == HD_ENTRY_DIRECTORY || arrival->facts.type == HD_ENTRY_LINK)
+            conclude_made(inbox, arrival);
+        else if (arrival->facts.has_digest || !arrival->facts.is_entry)
+            hd_arrival_conclude(inbox, arrival);
+    }
 }
 
 /* ---- in between ------------------------------------------------------------------------------ */

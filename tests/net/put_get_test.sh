@@ -202,6 +202,30 @@ finish file_b
 is '-o FILE ends after one object' $status 0
 same 'and has it under that name' "$T/src/file.bin" "$T/other.bin"
 
+# All are complete here before the first is in its place.
+mkdir "$T/src/five" "$T/two"
+for i in 1 2 3 4 5; do
+    echo "number $i" >"$T/src/five/$i"
+done
+get five_b B $EP -o "$T/other.bin"
+get two_c C $EP -d "$T/two" --count 2
+run five A herald put $EP "$T"/src/five/* --expect 2
+is 'five files to those who take one, or two: status 1' $status 1
+is 'who say that they take no more' "$(count five.out 'failed +it takes no more')" 2
+finish five_b
+is '-o FILE takes one of them' "$status $(count five_b.out '^[1-5]  ')" '0 1'
+is 'and has that one' "$(cat "$T/other.bin")" "number $(cut -c 1 "$T/five_b.out")"
+finish two_c
+is '--count 2 takes two' "$status $(find "$T/two" -type f | wc -l)" '0 2'
+
+get five_b B $EP -o "$T/other.bin" --once
+run five A herald put $EP "$T"/src/five/*
+is 'five files to one file: status 1' $status 1
+like 'put says why' five.out 'failed +.*: another file of the same delivery'
+finish five_b
+is 'they do not replace each other' "$status $(count five_b.out '^[1-5]  ') $(count five_b.err '^failed: ')" '1 1 4'
+is 'the first stays' "$(cat "$T/other.bin")" "number $(cut -c 1 "$T/five_b.out")"
+
 get exec_b B $EP -d "$T/b" --once --on-complete false
 run exec A herald put $EP "$T/src/file.bin"
 finish exec_b

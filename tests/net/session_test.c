@@ -434,30 +434,6 @@ static void who_joins_late_is_served(void **state)
     close_party(&carol);
 }
 
-static void an_inbox_finishes_after_so_many_objects(void **state)
-{
-    struct herald_delivery_config send = delivery_config();
-    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_MEMORY);
-    struct party anna, bob;
-    struct party *parties[] = { &anna, &bob };
-
-    (void)state;
-    receive.count = 2;
-    anna = open_delivery(&send);
-    bob = open_inbox(&receive);
-    for (unsigned i = 0; i < 5; i++) {
-        static const char *const names[] = { "a", "b", "c", "d", "e" };
-
-        add_bytes(&anna, names[i], "x", 1);
-    }
-    drive(parties, 2, NULL, NULL);
-    assert_true(bob.told[HERALD_INBOX_DONE] >= 2);
-    assert_int_equal(herald_inbox_run(bob.inbox, NULL, NULL, &bob.error), 0);
-    assert_true(herald_delivery_result(anna.delivery, &anna.error) <= 1); /* it may have had all, or say that it ends */
-    close_party(&anna);
-    close_party(&bob);
-}
-
 /* ---- what is in the way ---------------------------------------------------------------------- */
 
 static void what_is_here_already_is_skipped(void **state)
@@ -779,7 +755,6 @@ int main(void)
         cmocka_unit_test(a_receiver_that_was_stopped_and_started_again_is_one),
         cmocka_unit_test(a_receiver_that_vanishes_is_given_up),
         cmocka_unit_test(who_joins_late_is_served),
-        cmocka_unit_test(an_inbox_finishes_after_so_many_objects),
         cmocka_unit_test(what_is_here_already_is_skipped),
         cmocka_unit_test(what_looks_the_same_is_not_called_verified),
         cmocka_unit_test(only_accepted_senders_are_listened_to),

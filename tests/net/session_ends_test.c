@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* When an inbox has enough, or cannot go on, over lo in a network namespace of the test's own. */
+#include "sessions.h"
+
+/* ---- so many, and no more -------------------------------------------------------------------- */
+
+/* Five objects of a byte each, so that all are complete before the first is in its place. */
+static void add_five(struct party *party)
+{
+    static const char *const names[] = { "a", "b", "c", "d", "e" };
+
+    for (unsigned i = 0; i < 5; i++)
+        add_bytes(party, names[i], names[i], 1);
+}
+
+static void takes_two_of_five(enum herald_inbox_kind kind)
+{
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(kind);
+    struct party anna, bob;
+    struct party *parties[] = { &anna, &bob };
+    char directory[32];
+    unsigned files = 0;
+
+    make_directory(directory);
+    receive.directory = directory;
+    receive.count = 2;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    add_five(&anna);
+    drive(parties, 2, NULL, NULL);
+    assert_int_equal(bob.told[HERALD_INBOX_DONE], 2);
+    assert_int_equal(bob.told[HERALD_INBOX_FAILED], 0);
+    assert_int_equal(herald_inbox_run(bob.inbox, NULL, NULL, &bob.error), 0);
+    assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 1);
+    assert_int_equal(recipient_of(&anna, 0).objects, 2);
+    assert_string_equal(recipient_of(&anna, 0).reason, "it takes no more: it has all that it was to receive");
+    for (char name[] = "a"; name[0] <= 'e'; name[0]++)
+        files += is_file(directory, name);
+    assert_int_equal(files, kind == HERALD_INBOX_DIRECTORY ? 2 : 0);
+    close_party(&anna);
+    close_party(&bob);
+    remove_directory(directory);
+}
+
+static void an_inbox_takes_exactly_so_many_objects(void **state)
+{
+    (void)state;
+    takes_two_of_five(HERALD_INBOX_MEMORY);
+    takes_two_of_five(HERALD_INBOX_DIRECTORY);
+}
+
+/* What the first file of a delivery has become is not lost to the second. */
+static void a_delivery_does_not_replace_its_own_file(void **state)
+{
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_FILE);
+    struct party anna, bob;
+    struct party *parties[] = { &anna, &bob };
+    char directory[32], path[64], content[2] = "";
+    int fd;
+
+    (void)state;
+    make_directory(directory);
+    snprintf(path, sizeof(path), "%s/x", directory);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    assert_int_equal(write(fd, "0", 1), 1);
+    close(fd);
+    receive.path = path;
+    receive.once = true;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    add_five(&anna);
+    drive(parties, 2, NULL, NULL);
+    assert_int_equal(bob.told[HERALD_INBOX_DONE], 1);
+    assert_int_equal(bob.told[HERALD_INBOX_FAILED], 4);
+    assert_int_equal(bob.failure.code, -EBUSY);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(fd, content, sizeof(content)), 1);
+    close(fd);
+    assert_int_equal(content[0], bob.name[0]);
+    assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 1);
+    assert_int_equal(recipient_of(&anna, 0).failed_objects, 4);
+    close_party(&anna);
+    close_party(&bob);
+    remove_directory(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_inbox_takes_exactly_so_many_objects),
+        cmocka_unit_test(a_delivery_does_not_replace_its_own_file),
+    };
+
+    return cmocka_run_group_tests(tests, enter_namespace, NULL);
+}
