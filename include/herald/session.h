@@ -272,7 +272,8 @@ HERALD_API void herald_delivery_get_statistics(const herald_delivery *delivery,
 enum herald_inbox_kind {
     HERALD_INBOX_DIRECTORY,  /**< each object becomes a file below `directory` */
     HERALD_INBOX_FILE,       /**< each object replaces the file `path`, whatever its name; of a delivery only one can */
-    HERALD_INBOX_DESCRIPTOR, /**< the bytes of one object after the other are written to `fd`, in order */
+    HERALD_INBOX_DESCRIPTOR, /**< the bytes of one object after the other are written to `fd`, in order; if one fails of
+                                  which some were written, nothing follows it, and the inbox ends */
     HERALD_INBOX_MEMORY,     /**< DONE events carry the bytes */
 };
 
@@ -372,7 +373,8 @@ HERALD_API uint32_t herald_inbox_node_id(const herald_inbox *inbox);
 
 /**
  * Receives until `count` or `once` is reached, or herald_inbox_stop().
- * @return the number of objects that failed; -EINTR: stopped; another -errno with *error filled.
+ * @return the number of objects that failed; -EINTR: stopped; -EIO: DESCRIPTOR, what was written of an object cannot be
+ * completed; another -errno with *error filled.
  */
 HERALD_API HERALD_CHECKED int herald_inbox_run(herald_inbox *inbox,
                                                void (*on_event)(void *user, const struct herald_inbox_event *event),
@@ -388,8 +390,12 @@ HERALD_API int herald_inbox_fd(const herald_inbox *inbox);
 /** When herald_inbox_process() must be called at the latest (monotonic), or HERALD_NEVER. */
 HERALD_API uint64_t herald_inbox_deadline(const herald_inbox *inbox);
 
-/** As herald_delivery_process(). @return 1: done; 0: go on; -errno with *error filled. */
+/** As herald_delivery_process(). @return 1: it is done, herald_inbox_result() tells how; 0: go on; -errno with *error
+    filled. */
 HERALD_API HERALD_CHECKED int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_error *error);
+
+/** What herald_inbox_run() would have returned; for an inbox that is done. */
+HERALD_API int herald_inbox_result(const herald_inbox *inbox, struct herald_error *error);
 
 /** Takes the next event. When 16,384 wait, further ones are lost, of MEMORY with their bytes.
     @return 1 with *ret_event; 0: none. */

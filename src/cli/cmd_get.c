@@ -22,7 +22,8 @@ static const struct option get_options[] = {
     { "output", 'o', "FILE", OPTION_TEXT, AT(output_path), 0, 0, NULL, NULL, "file",
       "what comes becomes this file, whatever its name; - is standard output, as it comes, and so is a fifo or "
       "device. Ends after one object unless --count or --once is given; a file is not replaced by another of the same "
-      "delivery" },
+      "delivery. If what was written to a fifo or device, or standard output, cannot be completed, nothing follows it: "
+      "status 1" },
     { "count", 0, "N", OPTION_NUMBER, AT(count), 1, INT64_MAX, NULL, NULL, NULL,
       "end after N objects, skipped ones included" },
     { "once", 0, NULL, OPTION_FLAG, AT(once), 0, 0, NULL, NULL, NULL,

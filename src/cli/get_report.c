@@ -602,6 +602,12 @@ int get_conclude(struct get *get, int result, struct herald_error *error)
         options_report(&get->output, error, STATUS_FAILED);
         return STATUS_FAILED;
     }
+    if (herald_inbox_result(get->inbox, error) == -EIO) {
+        herald_error_advise(error, "throw away what was written, and get it again; with -o FILE only what is complete "
+                                   "gets there");
+        options_report(&get->output, error, STATUS_NOT_EVERYONE);
+        return STATUS_NOT_EVERYONE;
+    }
     if (get->time_up && objects == 0 && stats.failed_objects == 0 && under_way == 0)
         return fail_silence(get);
     if (stats.failed_objects > 0 || get->programs_failed > 0 || (get->not_run > 0 && !get->interrupted))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "inbox.h"
 
+#include "tree.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -485,6 +487,22 @@ void hd_inbox_check_count(herald_inbox *inbox)
     inbox->finishing_ns = inbox->now_ns;
 }
 
+/* Whoever does not read any more is not misled. */
+bool hd_inbox_check_cut(herald_inbox *inbox, const struct hd_arrival *arrival, const struct herald_error *error)
+{
+    const char *name = arrival->name != NULL ? arrival->name : "an object";
+    char quote[65];
+
+    if (inbox->is_stopped || error->code == -EPIPE || error->code == -ECONNRESET || arrival->store == NULL ||
+        !hd_store_has_left(arrival->store))
+        return false;
+    inbox->is_cut = inbox->is_stopped = true;
+    hd_quote_path(quote, sizeof(quote), name);
+    inbox->result = herald_error_set(&inbox->result_error, -EIO,
+                                     "what was written of %s is incomplete or wrong: %.140s", quote, error->cause);
+    return true;
+}
+
 /* All that was wanted is here; the senders should still learn of it. */
 static bool has_lingered(const herald_inbox *inbox)
 {
@@ -560,7 +578,8 @@ static bool waits_for_disk(const herald_inbox *inbox)
 static void stop(herald_inbox *inbox)
 {
     if (inbox->stop_ns == 0) {
-        inbox->result = herald_error_set(&inbox->result_error, -EINTR, "it was stopped");
+        if (!inbox->is_cut)
+            inbox->result = herald_error_set(&inbox->result_error, -EINTR, "it was stopped");
         inbox->stop_ns = inbox->now_ns + STOP_MAX_NS;
         inbox->is_finishing = true;
         inbox->finishing_ns = inbox->now_ns;
@@ -648,15 +667,20 @@ int herald_inbox_run(herald_inbox *inbox, void (*on_event)(void *user, const str
                 on_event(user, &event);
         if (r < 0)
             return r;
-        if (r > 0 && inbox->result < 0 && error != NULL)
-            *error = inbox->result_error;
         if (r > 0)
-            return inbox->result < 0 ? inbox->result : (int)(inbox->stats.failed_objects & INT32_MAX);
+            return herald_inbox_result(inbox, error);
         hd_node_wait(&inbox->node, herald_inbox_deadline(inbox));
     }
 }
 
 /* ---- asked ----------------------------------------------------------------------------------- */
+
+int herald_inbox_result(const herald_inbox *inbox, struct herald_error *error)
+{
+    if (inbox->result < 0 && error != NULL)
+        *error = inbox->result_error;
+    return inbox->result < 0 ? inbox->result : (int)(inbox->stats.failed_objects & INT32_MAX);
+}
 
 uint32_t herald_inbox_node_id(const herald_inbox *inbox)
 {

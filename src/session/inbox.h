@@ -144,6 +144,7 @@ struct herald_inbox {
     struct herald_norm_datagram unsent; /* waits for room */
     bool has_unsent, is_busy, is_stopped, is_finishing, is_done;
     bool has_new;          /* some arrival is_new */
+    bool is_cut;           /* it ends, as what the descriptor's reader was given cannot be completed: result_error */
     bool has_enough;       /* `count` is reached: what else is under way is not wanted */
     bool has_waiting;      /* something complete may have to wait whether it is wanted, or nothing more is */
     bool discards;         /* config.fd is /dev/null */
@@ -175,6 +176,9 @@ void hd_inbox_tell_object(herald_inbox *inbox, enum herald_inbox_event_kind kind
                           const char *path, const struct herald_error *error);
 /* `count` may be reached now: by what is done, or skipped. */
 void hd_inbox_check_count(herald_inbox *inbox);
+/* Ends it if something of the arrival, which has failed, has left already: what followed would be taken for its rest.
+   @return whether it does. */
+bool hd_inbox_check_cut(herald_inbox *inbox, const struct hd_arrival *arrival, const struct herald_error *error);
 void hd_inbox_watch_reader(herald_inbox *inbox, bool wanted);
 /* Notes of which senders something was heard lately. */
 void hd_inbox_note_heard(herald_inbox *inbox);

@@ -180,6 +180,7 @@ void hd_arrival_fail(herald_inbox *inbox, struct hd_arrival *arrival, const stru
     uint16_t object_id = arrival->object_id;
 
     note_failure(inbox, arrival, error);
+    (void)hd_inbox_check_cut(inbox, arrival, error);
     inbox->stats.failed_objects++;
     hd_inbox_tell_object(inbox, HERALD_INBOX_FAILED, arrival, NULL, error);
     if (arrival->store != NULL)
@@ -198,7 +199,13 @@ void hd_arrival_abandon(herald_inbox *inbox, struct hd_arrival *arrival, const s
                    herald_norm_receiver_get_object(inbox->norm, arrival->sender_id, arrival->object_id, &status) == 0;
     uint32_t sender_id = arrival->sender_id;
     uint16_t object_id = arrival->object_id;
+    struct herald_error given_up;
 
+    herald_error_set(&given_up, -ENODATA, "its sender has begun again, or given it up");
+    if (hd_inbox_check_cut(inbox, arrival, error != NULL ? error : &given_up)) {
+        error = error != NULL ? error : &given_up;
+        note_failure(inbox, arrival, error);
+    }
     if (error != NULL) {
         arrival->state = HD_ARRIVAL_UNCHECKED;
         inbox->stats.failed_objects++;
@@ -659,10 +666,13 @@ static void resume(herald_inbox *inbox, struct hd_arrival *arrival, bool with_na
     struct marking marking = { inbox, arrival };
     struct hd_identity identity;
 
-    if (inbox->place == NULL || arrival->store == NULL || arrival->state != HD_ARRIVAL_OPEN)
+    if (arrival->state != HD_ARRIVAL_OPEN || inbox->config.kind == HERALD_INBOX_MEMORY ||
+        (inbox->place != NULL && arrival->store == NULL))
         return;
     if (with_name && arrival->name != NULL)
         release_orphan(inbox, arrival);
+    if (inbox->place == NULL)
+        return;
     fill_identity(arrival, with_name, &identity);
     arrival->resumed_bytes += hd_store_resume(arrival->store, inbox->place, &identity, mark, &marking);
     if (arrival->resumed_bytes > 0)

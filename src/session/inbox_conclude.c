@@ -140,10 +140,11 @@ static void give_turn(herald_inbox *inbox)
 static void refuse_damaged(herald_inbox *inbox, struct hd_arrival *arrival)
 {
     struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+    bool has_left = arrival->store != NULL && hd_store_has_left(arrival->store);
     struct herald_error error;
 
     herald_error_set(&error, -EBADMSG, "its digest is not that of the sender");
-    if (origin == NULL || ++origin->damaged_count >= DAMAGED_MAX || !arrival->facts.is_entry) {
+    if (has_left || origin == NULL || ++origin->damaged_count >= DAMAGED_MAX || !arrival->facts.is_entry) {
         hd_arrival_fail(inbox, arrival, &error);
         return;
     }

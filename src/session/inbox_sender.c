@@ -341,6 +341,7 @@ static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with
 {
     static const char takes_no_more[] = "it takes no more: it has all that it was to receive";
     static const char was_stopped[] = "it was stopped";
+    static const char was_cut[] = "it has ended: what it had written of an object could not be completed";
     static const char was_here[] = "what was here already, of the same size and time, was not received again";
     struct hd_answer *answer = ret_answer;
 
@@ -367,8 +368,9 @@ static void fill_answer(herald_inbox *inbox, struct hd_origin *origin, bool with
     answer->has_left = answer->state == HD_STATE_ENDED && inbox->is_stopped;
     /* Who was dismissed need not tell the sender why. */
     if (answer->state == HD_STATE_ENDED && answer->reason.size_bytes == 0 && origin->dismissal[0] == '\0')
-        answer->reason = inbox->is_stopped ? (struct hd_text){ was_stopped, sizeof(was_stopped) - 1 }
-                                           : (struct hd_text){ takes_no_more, sizeof(takes_no_more) - 1 };
+        answer->reason = inbox->is_cut       ? (struct hd_text){ was_cut, sizeof(was_cut) - 1 }
+                         : inbox->is_stopped ? (struct hd_text){ was_stopped, sizeof(was_stopped) - 1 }
+                                             : (struct hd_text){ takes_no_more, sizeof(takes_no_more) - 1 };
     if (answer->state == HD_STATE_COMPLETE && answer->unverified_count > 0)
         answer->reason = (struct hd_text){ was_here, sizeof(was_here) - 1 };
     if (with_missing)

@@ -216,6 +216,11 @@ bool hd_store_is_drained(const struct hd_store *store)
     return store->ops->is_drained == NULL || store->ops->is_drained(store);
 }
 
+bool hd_store_has_left(const struct hd_store *store)
+{
+    return store->ops->has_left != NULL && store->ops->has_left(store);
+}
+
 int hd_store_digest(const struct hd_store *store, uint8_t ret_bytes[HD_DIGEST_BYTES])
 {
     /* Blocks that are not complete have sums that are not 0, so hd_digest_finish() would not notice. */

@@ -88,6 +88,9 @@ HERALD_CHECKED int hd_store_reserve(struct hd_store *store, struct herald_error 
 /* @return whether all bytes have left: of a descriptor, the last may wait for its reader. */
 bool hd_store_is_drained(const struct hd_store *store);
 
+/* Whether some of it has left for a descriptor, and so cannot be taken back. */
+bool hd_store_has_left(const struct hd_store *store);
+
 /* The digest of what was written; -EAGAIN: not everything is here. */
 HERALD_CHECKED int hd_store_digest(const struct hd_store *store, uint8_t ret_bytes[HD_DIGEST_BYTES]);
 

@@ -51,6 +51,11 @@ static int flush_nothing(struct hd_store *store)
     return 0;
 }
 
+static bool growing_has_left(const struct hd_store *store)
+{
+    return ((const struct store_growing *)store)->fd >= 0 && store->received_bytes > 0;
+}
+
 static void growing_release(struct hd_store *store)
 {
     free(growing_of(store)->bytes);
@@ -61,6 +66,7 @@ static const struct hd_store_ops growing_ops = {
     .read = read_nothing,
     .complete = complete_nothing,
     .flush = flush_nothing,
+    .has_left = growing_has_left,
     .release = growing_release,
 };
 

@@ -8,7 +8,8 @@
 
 #include <sys/uio.h>
 
-/* What differs. All of them are set, but `reset` and `is_drained` may be NULL, and `read` if nothing is kept. */
+/* What differs. All of them are set, but `reset`, `is_drained` and `has_left` may be NULL, and `read` if nothing is
+   kept. */
 struct hd_store_ops {
     /* A segment of the store's current block. -EAGAIN: no room now. */
     int (*write)(struct hd_store *store, uint64_t offset_bytes, const uint8_t *bytes, size_t size_bytes);
@@ -18,6 +19,7 @@ struct hd_store_ops {
     void (*reset)(struct hd_store *store, uint64_t block);
     int (*flush)(struct hd_store *store);
     bool (*is_drained)(const struct hd_store *store);
+    bool (*has_left)(const struct hd_store *store);
     void (*release)(struct hd_store *store); /* all but the struct itself */
 };
 

@@ -321,6 +321,11 @@ static bool ordered_is_drained(const struct hd_store *store)
     return ordered->out_block == store->digest.partition.blocks;
 }
 
+static bool ordered_has_left(const struct hd_store *store)
+{
+    return ((const struct store_ordered *)store)->out_bytes > 0;
+}
+
 static void ordered_release(struct hd_store *store)
 {
     struct store_ordered *ordered = ordered_of(store);
@@ -343,6 +348,7 @@ static const struct hd_store_ops ordered_ops = {
     .reset = ordered_reset,
     .flush = ordered_flush,
     .is_drained = ordered_is_drained,
+    .has_left = ordered_has_left,
     .release = ordered_release,
 };
 

@@ -188,6 +188,23 @@ is 'and got to standard output, one object only' $status 0
 same 'where nothing else is' "$T/src/file.bin" "$T/stream_b.out"
 like 'what is said about it goes to standard error' stream_b.err '^numbers  2\.86 MiB'
 
+# Killed in the middle, and run again: not half of a file and then the whole.
+get cut_b B $EP -o -
+start cut A herald put $EP "$T/src/file.bin" --rate 4mbit --expect 1
+wait_until "[ -s '$T/cut_b.out' ]"
+kill -KILL "${pid_of[cut]}"
+wait "${pid_of[cut]}" 2>/dev/null
+unset 'pid_of[cut]'
+end=$(($(now_ms) + 1200)) # until the first one counts as silent
+wait_until "[ \$(now_ms) -ge $end ]"
+run cut A herald put $EP "$T/src/file.bin" --expect 1
+is 'a sender that is killed and run again has no receipt' $status 1
+like 'and is told why' cut.out 'failed +.*(begun again|could not be completed)'
+finish cut_b
+is 'get -o - ends, as half of the file is written' $status 1
+like 'and says so' cut_b.err '^herald get: what was written of file\.bin is incomplete or wrong'
+ok 'and wrote no more than that half' test "$(stat -c %s "$T/cut_b.out")" -lt 3000000
+
 start pipe_b B sh -c "herald get $EP -o - | head -c 10"
 wait_line pipe_b.err '^getting from '
 run pipe A herald put $EP "$T/src/file.bin"

@@ -86,11 +86,73 @@ static void a_delivery_does_not_replace_its_own_file(void **state)
     remove_directory(directory);
 }
 
+/* ---- what was written cannot be taken back --------------------------------------------------- */
+
+/* A pipe's reader, who stops the sender when he has got a part. */
+struct reader {
+    struct party *sender, *party;
+    int fd;
+    size_t size_bytes;
+};
+
+static bool reads_until_done(void *user)
+{
+    struct reader *reader = user;
+    struct pollfd poll_fd = { .fd = reader->fd, .events = POLLIN };
+    char bytes[65536];
+
+    while (poll(&poll_fd, 1, 0) > 0) {
+        ssize_t n = read(reader->fd, bytes, sizeof(bytes));
+
+        assert_true(n > 0);
+        reader->size_bytes += (size_t)n;
+    }
+    if (reader->size_bytes > 0)
+        herald_delivery_stop(reader->sender->delivery);
+    return reader->party->result == 1;
+}
+
+static void nothing_follows_what_is_incomplete(void **state)
+{
+    static uint8_t large[1000000];
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_DESCRIPTOR);
+    struct party anna, bob;
+    struct party *parties[] = { &anna, &bob };
+    struct herald_inbox_stats stats;
+    struct reader reader;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    receive.fd = ends[1];
+    receive.count = 3;
+    send.rate_bytes_per_s = 1000000;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    add_bytes(&anna, "large", large, sizeof(large));
+    reader = (struct reader){ .sender = &anna, .party = &bob, .fd = ends[0] };
+    drive(parties, 2, reads_until_done, &reader);
+    assert_true(reader.size_bytes < sizeof(large));
+    assert_int_equal(bob.told[HERALD_INBOX_DONE], 0);
+    assert_int_equal(bob.told[HERALD_INBOX_FAILED], 1);
+    herald_inbox_get_statistics(bob.inbox, &stats);
+    assert_int_equal(stats.failed_objects, 1);
+    assert_int_equal(herald_inbox_result(bob.inbox, &bob.error), -EIO);
+    assert_string_equal(bob.error.cause, "what was written of large is incomplete or wrong: its sender is gone");
+    assert_int_equal(herald_inbox_run(bob.inbox, NULL, NULL, &bob.error), -EIO);
+    close_party(&anna);
+    close_party(&bob);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_inbox_takes_exactly_so_many_objects),
         cmocka_unit_test(a_delivery_does_not_replace_its_own_file),
+        cmocka_unit_test(nothing_follows_what_is_incomplete),
     };
 
     return cmocka_run_group_tests(tests, enter_namespace, NULL);
