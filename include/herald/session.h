@@ -273,7 +273,8 @@ enum herald_inbox_kind {
     HERALD_INBOX_DIRECTORY,  /**< each object becomes a file below `directory` */
     HERALD_INBOX_FILE,       /**< each object replaces the file `path`, whatever its name; of a delivery only one can */
     HERALD_INBOX_DESCRIPTOR, /**< the bytes of one object after the other are written to `fd`, in order; if one fails of
-                                  which some were written, nothing follows it, and the inbox ends */
+                                  which some were written, nothing follows it, and the inbox ends. Directories and
+                                  links fail, unless it is /dev/null */
     HERALD_INBOX_MEMORY,     /**< DONE events carry the bytes */
 };
 

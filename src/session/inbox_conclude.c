@@ -215,7 +215,10 @@ static void conclude_made(herald_inbox *inbox, struct hd_arrival *arrival)
 
     if (has_to_wait(inbox, arrival))
         return;
-    if (inbox->place != NULL && facts->type == HD_ENTRY_DIRECTORY)
+    if (inbox->config.kind == HERALD_INBOX_DESCRIPTOR && !inbox->discards)
+        r = herald_error_set(&error, -EINVAL, "%.200s is not a file, and has nothing that could be written",
+                             arrival->name);
+    else if (inbox->place != NULL && facts->type == HD_ENTRY_DIRECTORY)
         r = hd_place_make_directory(inbox->place, arrival->name, facts->mode, facts->mtime_ns, &error);
     else if (inbox->place != NULL)
         r = hd_place_make_link(inbox->place, arrival->name, arrival->link != NULL ? arrival->link : "", facts->mtime_ns,

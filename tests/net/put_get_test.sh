@@ -188,6 +188,18 @@ is 'and got to standard output, one object only' $status 0
 same 'where nothing else is' "$T/src/file.bin" "$T/stream_b.out"
 like 'what is said about it goes to standard error' stream_b.err '^numbers  2\.86 MiB'
 
+# A directory has no content, and is not the one object.
+mkdir "$T/src/one"
+echo content >"$T/src/one/file"
+get tree_b B $EP -o -
+run tree A herald put $EP "$T/src/one"
+is 'a tree to standard output: status 1' $status 1
+like 'put says why' tree.out 'failed +one: one is not a file'
+finish tree_b
+is 'get as well' $status 1
+like 'and says why' tree_b.err '^failed: one is not a file'
+is 'and writes the file in it' "$(cat "$T/tree_b.out")" content
+
 # Killed in the middle, and run again: not half of a file and then the whole.
 get cut_b B $EP -o -
 start cut A herald put $EP "$T/src/file.bin" --rate 4mbit --expect 1
