@@ -344,7 +344,8 @@ enum herald_inbox_event_kind {
     HERALD_INBOX_DONE,     /**< object: complete, and in its place */
     HERALD_INBOX_FAILED,   /**< object, error: it will not come, or not now */
     HERALD_INBOX_SKIPPED,  /**< object, error: not received, because of `clash` */
-    HERALD_INBOX_DELIVERY, /**< a sender's whole delivery has ended here: objects, failed_objects, object.sender_*;
+    HERALD_INBOX_DELIVERY, /**< a sender's whole delivery has ended here: objects, failed_objects, untaken_objects
+                              (enough had come, or the inbox was stopped), object.sender_*;
                               error, if the sender goes on without this receiver: why (code -ECANCELED; otherwise 0) */
     HERALD_INBOX_GONE,     /**< object.sender_*: the sender said good-bye, or was not heard for long */
     HERALD_INBOX_NETWORK,  /**< network: interfaces came or went */
@@ -353,7 +354,7 @@ enum herald_inbox_event_kind {
 struct herald_inbox_event {
     enum herald_inbox_event_kind kind;
     struct herald_inbox_object object;
-    uint64_t objects, failed_objects, bytes;
+    uint64_t objects, failed_objects, untaken_objects, bytes;
     struct herald_error error;
     struct herald_receiver_event network;
 };

@@ -290,9 +290,11 @@ struct sender_record {
     const char *host;
     struct herald_address source;
     uint64_t sender_id;
-    int64_t objects; /* this and the next two -1: not said now */
+    int64_t objects; /* this and the next three -1: not said now */
     int64_t bytes;
     int64_t failed;
+    int64_t untaken;
+    const char *note;
 };
 
 #define SENDER(key, kind, member, before, after)                   \
@@ -300,7 +302,7 @@ struct sender_record {
   key, kind, offsetof(struct sender_record, member), before, after \
  }
 
-enum { SENDER_SOURCE = 2, SENDER_END = 8 };
+enum { SENDER_SOURCE = 2, SENDER_END = 9 };
 
 static const struct field sender_fields[] = {
     SENDER("text", FIELD_TEXT, text, "", " "),
@@ -310,7 +312,8 @@ static const struct field sender_fields[] = {
     SENDER("objects", FIELD_INTEGER, objects, ": ", " object(s)"),
     SENDER("bytes", FIELD_INTEGER, bytes, NULL, NULL),
     SENDER("failed_objects", FIELD_INTEGER, failed, ", ", " failed"),
-    { NULL, FIELD_TEXT, 0, NULL, NULL },
+    SENDER("untaken_objects", FIELD_INTEGER, untaken, ", ", " not taken"),
+    SENDER("note", FIELD_TEXT, note, ": ", ""),
     [SENDER_END] = { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
 
@@ -327,7 +330,11 @@ static void report_sender(struct get *get, const char *event, const char *text, 
         .objects = is_delivery ? (int64_t)told->objects : -1,
         .bytes = is_delivery ? (int64_t)told->bytes : -1,
         .failed = is_delivery && (told->failed_objects > 0 || get->output.json) ? (int64_t)told->failed_objects : -1,
+        .untaken = is_delivery && (told->untaken_objects > 0 || get->output.json) ? (int64_t)told->untaken_objects : -1,
     };
+
+    if (is_delivery && told->untaken_objects > 0 && !get->output.json)
+        record.note = get->is_stopping ? "it was stopped" : "enough had come";
 
     memcpy(fields, sender_fields, sizeof fields);
     if (record.host == NULL) {
@@ -349,6 +356,17 @@ static uint64_t count_under_way(const struct get *get)
     return count;
 }
 
+static void report_delivery(struct get *get, const struct herald_inbox_event *event)
+{
+    const char *text = event->failed_objects > 0    ? "incomplete from"
+                       : event->untaken_objects > 0 ? "not all taken from"
+                                                    : "all here from";
+
+    report_sender(get, "delivery", text, event);
+    if (event->error.code != 0)
+        output_warning(&get->output, &event->error);
+}
+
 static void report_event(struct get *get, const struct herald_inbox_event *event)
 {
     switch (event->kind) {
@@ -368,9 +386,7 @@ static void report_event(struct get *get, const struct herald_inbox_event *event
         report_lack(get, "skipped", "skipped: ", OUTPUT_MESSAGE, event);
         break;
     case HERALD_INBOX_DELIVERY:
-        report_sender(get, "delivery", event->failed_objects == 0 ? "all here from" : "incomplete from", event);
-        if (event->error.code != 0)
-            output_warning(&get->output, &event->error);
+        report_delivery(get, event);
         break;
     case HERALD_INBOX_GONE:
         if (get->output.json || get->output.verbose || count_under_way(get) > 0)

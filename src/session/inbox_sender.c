@@ -492,6 +492,8 @@ void hd_origin_on_request(herald_inbox *inbox, const struct herald_norm_receiver
 
 static void tell_ended(herald_inbox *inbox, struct hd_origin *origin, enum herald_inbox_event_kind kind)
 {
+    uint32_t ended = origin->done_count + origin->failed_count + origin->withdrawn_count;
+    uint32_t rest = origin->entries > ended ? origin->entries - ended : 0;
     struct herald_inbox_event event = {
         .kind = kind,
         .object = { .sender_id = origin->node_id, .sender = origin->peer },
@@ -500,8 +502,11 @@ static void tell_ended(herald_inbox *inbox, struct hd_origin *origin, enum heral
         .bytes = origin->done_bytes,
     };
 
-    if (origin->entries > origin->done_count + origin->failed_count + origin->withdrawn_count)
-        event.failed_objects = origin->entries - origin->done_count - origin->withdrawn_count - origin->skipped_count;
+    /* What comes after the inbox has all that it was to receive is not missed here. */
+    if (rest > 0 && inbox->is_finishing && !inbox->is_cut)
+        event.untaken_objects = rest;
+    else
+        event.failed_objects += rest;
     memcpy(event.object.sender_host, origin->host, sizeof(origin->host));
     if (origin->dismissal[0] != '\0' && kind == HERALD_INBOX_DELIVERY)
         herald_error_set(&event.error, -ECANCELED, "the sender goes on without this host: %s", origin->dismissal);

@@ -31,6 +31,9 @@ static void takes_two_of_five(enum herald_inbox_kind kind)
     drive(parties, 2, NULL, NULL);
     assert_int_equal(bob.told[HERALD_INBOX_DONE], 2);
     assert_int_equal(bob.told[HERALD_INBOX_FAILED], 0);
+    assert_int_equal(bob.told[HERALD_INBOX_DELIVERY], 1);
+    assert_int_equal(bob.failed_objects, 0);
+    assert_int_equal(bob.untaken_objects, 3);
     assert_int_equal(herald_inbox_run(bob.inbox, NULL, NULL, &bob.error), 0);
     assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 1);
     assert_int_equal(recipient_of(&anna, 0).objects, 2);

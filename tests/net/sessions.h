@@ -24,6 +24,7 @@ struct party {
     size_t size_bytes;
     struct herald_error failure; /* of the last FAILED, SKIPPED or UNREADABLE */
     uint64_t failed_objects;     /* of the last DELIVERY */
+    uint64_t untaken_objects;    /* it, too */
     uint64_t ahead_ns;           /* its clock is this much ahead */
 };
 
@@ -74,8 +75,10 @@ static inline void note_inbox_event(struct party *party, const struct herald_inb
     const struct herald_inbox_object *object = &event->object;
 
     party->told[event->kind]++;
-    if (event->kind == HERALD_INBOX_DELIVERY)
+    if (event->kind == HERALD_INBOX_DELIVERY) {
         party->failed_objects = event->failed_objects;
+        party->untaken_objects = event->untaken_objects;
+    }
     if (event->kind == HERALD_INBOX_FAILED || event->kind == HERALD_INBOX_SKIPPED)
         party->failure = event->error;
     if (event->kind != HERALD_INBOX_DONE)
