@@ -276,7 +276,7 @@ static void report_lack(struct get *get, const char *event, const char *opening,
     record.cause = told->error.cause;
     record.advice = told->error.advice[0] != '\0' ? told->error.advice : NULL;
     fields[OBJECT_NAME].before = opening;
-    if (record.name != NULL && strstr(record.cause, record.name) != NULL) { /* it names it already */
+    if (record.name != NULL && words_are_about(record.cause, record.name)) { /* it names it already */
         fields[OBJECT_NAME].before = NULL;
         fields[OBJECT_CAUSE].before = opening;
     }

@@ -404,7 +404,7 @@ static void report_unreadable(struct put *put, const struct herald_delivery_even
     struct herald_error warning = event->error;
 
     put->unreadable += event->path == NULL || !is_special(event->path);
-    if (event->path != NULL && strstr(warning.cause, event->path) == NULL) {
+    if (event->path != NULL && !words_are_about(warning.cause, event->path)) {
         (void)herald_error_set(&warning, event->error.code, "%.120s: %.120s", event->path, event->error.cause);
         herald_error_advise(&warning, "%s", event->error.advice);
     }

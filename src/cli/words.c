@@ -66,6 +66,34 @@ int words_split(const char *text, char ***ret_words)
     return 0;
 }
 
+bool words_are_about(const char *cause, const char *name)
+{
+    static const char *const before[] = { "",
+                                          "cannot read ",
+                                          "cannot read all of ",
+                                          "cannot send ",
+                                          "cannot write ",
+                                          "cannot make the directory ",
+                                          "cannot make the link ",
+                                          "the link " };
+    static const char *const after[] = { ":",           " is ",    " was ",  " has ",       " became ",
+                                         " cannot be ", " leads ", " lies ", " to the disk" };
+    size_t name_bytes = strlen(name);
+
+    if (strcmp(name, "it") == 0) /* "it is too large" is about any */
+        return false;
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        const char *at = cause + strlen(before[i]);
+
+        if (strncmp(cause, before[i], strlen(before[i])) != 0 || strncmp(at, name, name_bytes) != 0)
+            continue;
+        for (size_t k = 0; k < sizeof(after) / sizeof(after[0]); k++)
+            if (strncmp(at + name_bytes, after[k], strlen(after[k])) == 0)
+                return true;
+    }
+    return false;
+}
+
 char **words_free(char **words)
 {
     if (words == NULL)

@@ -3,6 +3,7 @@
 #ifndef CLI_WORDS_H
 #define CLI_WORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -22,6 +23,12 @@ const char *words_shell_syntax(const char *text);
  * quotes. @return ret_text; cut when `size_bytes`, at least 8, is too small.
  */
 const char *words_quote(const char *text, char *ret_text, size_t size_bytes);
+
+/*
+ * Whether a cause already says which file it is about: "NAME is here already", "cannot read NAME: Permission denied".
+ * A name that only occurs in it, such as "is", does not count.
+ */
+bool words_are_about(const char *cause, const char *name);
 
 /* Takes NULL; returns NULL. */
 char **words_free(char **words);

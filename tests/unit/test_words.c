@@ -115,12 +115,40 @@ static void a_quoted_text_is_one_word_again(void **state)
     assert_string_equal(words_quote("a long text", small, sizeof(small)), "'a long'");
 }
 
+static void a_name_counts_only_where_the_cause_names_it(void **state)
+{
+    static const struct {
+        const char *cause, *name;
+        bool is_about;
+    } causes[] = {
+        { "file.bin is here already", "file.bin", true },
+        { "a/b was changed while it was sent", "a/b", true },
+        { "cannot read a/b: Permission denied", "a/b", true },
+        { "cannot write x to the disk: Input/output error", "x", true },
+        { "the link l leads nowhere", "l", true },
+        { "its sender is gone", "g", false },
+        { "its sender is gone", "is", false },
+        { "its sender is gone", "its", false },
+        { "its sender is gone", "its sender", true }, /* as it would read with the name */
+        { "it is too large", "it", false },
+        { "disk full: 5 B are needed", "disk", false },
+        { "file.bin is here already", "file", false },
+        { "cannot read a/b: Permission denied", "b", false },
+        { "x is here already", "", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+        assert_int_equal(words_are_about(causes[i].cause, causes[i].name), causes[i].is_about);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_split_as_a_shell_would_but_nothing_is_expanded),
         cmocka_unit_test(what_only_a_shell_would_understand_is_found),
         cmocka_unit_test(a_quoted_text_is_one_word_again),
+        cmocka_unit_test(a_name_counts_only_where_the_cause_names_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
