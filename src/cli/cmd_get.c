@@ -280,4 +280,5 @@ const struct command command_get = {
     .options = get_options,
     .settings_bytes = sizeof(struct get_settings),
     .run = run,
+    .surplus = "-d",
 };

@@ -3,9 +3,12 @@
 #include "get.h"
 
 #include "joins.h"
+#include "words.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,6 +94,28 @@ static enum herald_inbox_clash clash_of(const struct get_settings *settings)
     return settings->skip ? HERALD_CLASH_SKIP : HERALD_CLASH_OVERWRITE;
 }
 
+/* What cannot be written to may be only a step away. @return result */
+static int advise_place(const struct get *get, int result, struct herald_error *error)
+{
+    const struct get_settings *settings = get->settings;
+    const char *slash = settings->output_path != NULL ? strrchr(settings->output_path, '/') : NULL;
+    char path[PATH_MAX] = "", word[200];
+
+    if (result != -ENOENT && result != -EISDIR)
+        return result;
+    if (result == -EISDIR && settings->output_path != NULL) {
+        herald_error_advise(error, "-d %s, to receive into it", words_quote(settings->output_path, word, sizeof word));
+        return result;
+    }
+    if (slash != NULL)
+        (void)snprintf(path, sizeof path, "%.*s", (int)(slash - settings->output_path), settings->output_path);
+    else if (settings->directory != NULL)
+        (void)snprintf(path, sizeof path, "%s", settings->directory);
+    if (path[0] != '\0' && access(path, F_OK) < 0 && errno == ENOENT)
+        herald_error_advise(error, "mkdir -p %s", words_quote(path, word, sizeof word));
+    return result;
+}
+
 static int open_inbox(struct get *get, struct herald_error *error)
 {
     const struct get_settings *settings = get->settings;
@@ -132,7 +157,7 @@ static int open_inbox(struct get *get, struct herald_error *error)
     if (settings->output_path != NULL && settings->count == 0 && !settings->once)
         config.count = 1;
     joins_raise_descriptor_limit(); /* a tree takes more, for the files that are under way */
-    return herald_inbox_new(&get->inbox, &config, error);
+    return advise_place(get, herald_inbox_new(&get->inbox, &config, error), error);
 }
 
 int get_open(struct get *get, struct herald_error *error)

@@ -53,6 +53,14 @@ static const struct field receiving_fields[] = {
     { NULL, FIELD_TEXT, 0, NULL, NULL },
 };
 
+static bool is_among(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* The interfaces that were asked for, or else all that can be joined on. @return their number. */
 static size_t collect_interfaces(const struct get *get, struct herald_interface **ret_list,
                                  const char *names[TEXT_LIST_MAX])
@@ -66,10 +74,11 @@ static size_t collect_interfaces(const struct get *get, struct herald_interface 
         names[0] = get->endpoint.interface;
         return 1;
     }
-    if (asked->count > 0) {
-        memcpy(names, asked->items, asked->count * sizeof *names);
-        return asked->count;
-    }
+    for (size_t i = 0; i < asked->count; i++)
+        if (!is_among(names, count, asked->items[i]))
+            names[count++] = asked->items[i];
+    if (asked->count > 0)
+        return count;
     listed = herald_interfaces_list(ret_list);
     for (int i = 0; i < listed && count < TEXT_LIST_MAX; i++) {
         const struct herald_interface *interface = &(*ret_list)[i];

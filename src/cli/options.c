@@ -4,6 +4,7 @@
 #include "help.h"
 #include "output.h"
 #include "status.h"
+#include "words.h"
 
 #include <herald/endpoint.h>
 
@@ -441,6 +442,19 @@ static bool lacks_endpoint(const struct command *command, const struct operands 
            herald_endpoint_parse(operands->items[0], &endpoint, &error) < 0;
 }
 
+static int refuse_surplus(struct scan *scan)
+{
+    const struct command *command = scan->command;
+    const char *surplus = scan->operands.items[command->operands_max];
+    char ep[128], word[128];
+
+    words_quote(scan->operands.items[0], ep, sizeof ep);
+    words_quote(surplus, word, sizeof word);
+    herald_error_set(scan->error, -EINVAL, "'%.64s' is one operand too many", surplus);
+    herald_error_advise(scan->error, "herald %s %s %s %s", command->name, ep, command->surplus, word);
+    return -EINVAL;
+}
+
 static int check_operands(struct scan *scan)
 {
     const struct command *command = scan->command;
@@ -455,10 +469,10 @@ static int check_operands(struct scan *scan)
         return herald_error_set(scan->error, -EINVAL, "%s is missing: herald %s [OPTION...] %s", name, command->name,
                                 command->operands);
     }
-    if (operands->count > command->operands_max)
+    if (operands->count > command->operands_max && command->surplus == NULL)
         return herald_error_set(scan->error, -EINVAL, "'%.64s' is one operand too many; quote a text with blanks",
                                 operands->items[command->operands_max]);
-    return 0;
+    return operands->count > command->operands_max ? refuse_surplus(scan) : 0;
 }
 
 static void set_defaults(const struct command *command, void *settings)
@@ -514,7 +528,8 @@ int options_scan(const struct command *command, int argc, char **argv, void *set
     if (result == 0 && !((const struct common_settings *)settings)->help)
         result = check_operands(&scan);
     if (result < 0) {
-        herald_error_advise(error, "herald help %s", command->name);
+        if (error->advice[0] == '\0')
+            herald_error_advise(error, "herald help %s", command->name);
         return result;
     }
     *ret_operands = scan.operands;

@@ -62,6 +62,7 @@ struct command {
     const struct option *options;
     size_t settings_bytes;
     int (*run)(const void *settings, const struct operands *operands); /* returns enum status */
+    const char *surplus;  /* the option that one operand too many may have been meant for: "-d"; or NULL */
     const char *complete; /* what the shell offers for operands behind EP: "file", or NULL */
     bool only_help;       /* of the common options it has --help alone */
     /* Of a family of commands: its members, named "FAMILY MEMBER", NULL-terminated; otherwise NULL. */

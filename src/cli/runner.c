@@ -149,7 +149,7 @@ static int refuse_words(const char *command_line, int code, struct herald_error 
         herald_error_advise(error, "two of them where one is meant");
     } else if (code == -ENODATA) {
         herald_error_set(error, -EINVAL, "cannot run '%s': the command is empty", command_line);
-        herald_error_advise(error, "a program, and its arguments, such as --exec 'logger -t multicast'");
+        herald_error_advise(error, "a program, and its arguments, such as 'logger -t multicast'");
     } else {
         return herald_error_set(error, code, "out of memory");
     }

@@ -357,6 +357,13 @@ mistake 2 'accept another family' 'IPv6.*IPv4' get $EP --accept fd00::1
 mistake 2 'a shell for nothing' '--on-complete' get $EP --shell
 mistake 2 'a program for no file' '--on-complete' get $EP -o - --on-complete true
 mistake 3 'no such directory' 'none' get $EP -d "$T/none"
+like 'no such directory: how to make it' mistake.err "^  try: mkdir -p $T/none$"
+mistake 3 'no such directory for a file' 'none' get $EP -o "$T/none/file"
+like 'no such directory for a file: how to make it' mistake.err "^  try: mkdir -p $T/none$"
+mistake 3 'a directory as the file' 'is a directory' get $EP -o "$T/b"
+like 'a directory as the file: what receives into it' mistake.err "^  try: -d $T/b, to receive into it$"
+mistake 2 'a directory behind the endpoint' "'$T/b' is one operand too many$" get $EP "$T/b"
+like 'a directory behind the endpoint: the option for it' mistake.err "^  try: herald get $EP -d $T/b$"
 mkdir -p "$T/strange"
 : >"$T/strange/.herald-partial"
 mistake 3 'no place for what is unfinished' "unfinished files in $T/strange/\.herald-partial: Not a dir" get $EP -d "$T/strange"

@@ -73,6 +73,9 @@ put "$T/file" -i eth1
 is 'put -i and get -i: on this one' $status 0
 ok 'put -i: it is told' json put.out 'events[0]["interface"] == "eth1"'
 stop b
+get b B -d "$T/b" -i eth1 -i eth1
+ok 'get -i: twice the same is told once' json b.out 'events[0]["interfaces"] == ["eth1"]'
+stop b
 
 get a A -d "$T/c"
 put "$T/file" --no-loop
