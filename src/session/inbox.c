@@ -603,6 +603,7 @@ int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_err
         r = hd_node_receive(&inbox->node, input, inbox, inbox->now_ns);
     if (r < 0)
         return herald_error_set(error, r, "cannot receive: %s", strerror(-r));
+    drain(inbox); /* with events that wait, as what was abandoned leaves them, it would do nothing */
     (void)herald_norm_receiver_handle_timeout(inbox->norm, inbox->now_ns);
     drain(inbox);
     look_for_lost(inbox);

@@ -211,6 +211,7 @@ end=$(($(now_ms) + 1200)) # until the first one counts as silent
 wait_until "[ \$(now_ms) -ge $end ]"
 run cut A herald put $EP "$T/src/file.bin" --expect 1
 is 'a sender that is killed and run again has no receipt' $status 1
+like 'and is told why' cut.out 'failed +.*could not be completed'
 finish cut_b
 is 'get -o - ends, as half of the file is written' $status 1
 like 'and says so' cut_b.err '^herald get: what was written of file\.bin is incomplete or wrong'

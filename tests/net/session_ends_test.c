@@ -150,12 +150,49 @@ static void nothing_follows_what_is_incomplete(void **state)
     close(ends[1]);
 }
 
+/* ---- good-bye -------------------------------------------------------------------------------- */
+
+static bool has_begun(void *user)
+{
+    return ((struct party *)user)->told[HERALD_INBOX_BEGIN] > 0;
+}
+
+/* What it gives up makes events, and the good-bye is not forgotten over them. */
+static void an_inbox_that_wakes_late_says_good_bye(void **state)
+{
+    static uint8_t large[1000000];
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_MEMORY);
+    struct party anna, bob;
+    struct party *parties[] = { &anna, &bob };
+
+    (void)state;
+    send.rate_bytes_per_s = 1000000;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    add_bytes(&anna, "large", large, sizeof(large));
+    drive(parties, 2, has_begun, &bob);
+    for (unsigned i = 0; i < 100; i++) /* until nothing is there to be received */
+        turn(&bob);
+    herald_inbox_stop(bob.inbox);
+    turn(&bob);
+    bob.ahead_ns = 500 * MS;
+    turn(&bob);
+    assert_int_equal(bob.result, 1);
+    drive(parties, 2, NULL, NULL);
+    assert_int_equal(recipient_of(&anna, 0).state, HERALD_RECIPIENT_FAILED);
+    assert_string_equal(recipient_of(&anna, 0).reason, "it was stopped");
+    close_party(&anna);
+    close_party(&bob);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_inbox_takes_exactly_so_many_objects),
         cmocka_unit_test(a_delivery_does_not_replace_its_own_file),
         cmocka_unit_test(nothing_follows_what_is_incomplete),
+        cmocka_unit_test(an_inbox_that_wakes_late_says_good_bye),
     };
 
     return cmocka_run_group_tests(tests, enter_namespace, NULL);
