@@ -344,6 +344,8 @@ static void report_sender(struct get *get, const char *event, const char *text, 
 
     if (is_delivery && told->untaken_objects > 0 && !get->output.json)
         record.note = get->is_stopping ? "it was stopped" : "enough had come";
+    if (told->kind == HERALD_INBOX_IGNORED && !get->output.json)
+        record.note = "--accept does not name it";
 
     memcpy(fields, sender_fields, sizeof fields);
     if (record.host == NULL) {
@@ -403,6 +405,9 @@ static void report_event(struct get *get, const struct herald_inbox_event *event
         break;
     case HERALD_INBOX_NETWORK:
         joins_report(&get->output, &event->network);
+        break;
+    case HERALD_INBOX_IGNORED:
+        report_sender(get, "ignored", "ignoring", event);
         break;
     }
 }

@@ -366,6 +366,20 @@ static bool is_accepted(const herald_inbox *inbox, const struct herald_address *
     return false;
 }
 
+/* Other receivers are not accepted either, but nobody waits for them. */
+static void tell_ignored(herald_inbox *inbox, const struct herald_run *run)
+{
+    struct herald_inbox_event event = { .kind = HERALD_INBOX_IGNORED, .object.sender = run->source };
+
+    for (uint32_t i = 0; i < inbox->ignored_count; i++)
+        if (herald_address_equal(&inbox->ignored[i], &run->source.address))
+            return;
+    if (inbox->ignored_count == HD_IGNORED_MAX || !hd_origin_is_sender(run->payload, run->size_bytes))
+        return;
+    inbox->ignored[inbox->ignored_count++] = run->source.address;
+    hd_inbox_tell(inbox, &event, NULL);
+}
+
 /* @return how many bytes of it were taken: the first datagram at least. */
 static size_t input_some(herald_inbox *inbox, const struct herald_run *run, size_t from_bytes, bool unicast)
 {
@@ -391,8 +405,10 @@ static void input(void *user, const struct herald_run *run, bool unicast)
     herald_inbox *inbox = user;
     uint64_t now_ns;
 
-    if (!is_accepted(inbox, &run->source.address))
+    if (!is_accepted(inbox, &run->source.address)) {
+        tell_ignored(inbox, run);
         return;
+    }
     for (size_t done_bytes = 0; done_bytes < run->size_bytes;)
         done_bytes += input_some(inbox, run, done_bytes, unicast);
     hd_arrival_flush_all(inbox);

@@ -21,6 +21,7 @@ enum {
     HD_INBOX_SENDERS_MAX = 16,
     HD_ENTRIES_MAX = 1 << 24, /* of one delivery */
     HD_DIGESTS_MAX = 1024,    /* that came before their objects were complete */
+    HD_IGNORED_MAX = 64,      /* senders that are told to be ignored; of further ones nothing is said */
 };
 
 /* ---- objects --------------------------------------------------------------------------------- */
@@ -134,6 +135,8 @@ struct herald_inbox {
     struct herald_inbox_config config; /* pointers are not used after _new, but accept */
     char host[HERALD_HOST_NAME_BYTES];
     struct herald_address *accept;
+    struct herald_address ignored[HD_IGNORED_MAX];
+    uint32_t ignored_count;
     struct hd_node node;
     herald_loss *loss; /* of the node's receiver */
     herald_norm_receiver *norm;
@@ -267,6 +270,8 @@ void hd_origin_release(herald_inbox *inbox, struct hd_origin *origin);
 /* Whether a packet says that it is of a sender that is heard from another address: then it is made up. */
 bool hd_origin_is_impostor(herald_inbox *inbox, const struct herald_peer *from, const uint8_t *packet,
                            size_t packet_bytes);
+/* Whether a packet is, as far as its header tells, one that senders send: no receiver's feedback, and no other's. */
+bool hd_origin_is_sender(const uint8_t *packet, size_t packet_bytes);
 /* What an INFO says of the delivery it belongs to. @return 0; -E2BIG. */
 int hd_origin_note_entry(herald_inbox *inbox, struct hd_origin *origin, uint64_t delivery_id, uint32_t index);
 bool hd_origin_has_done(const struct hd_origin *origin, uint32_t index);

@@ -14,6 +14,7 @@ enum {
     TYPE_INFO = 1,
     TYPE_CMD = 3,
     SENDER_HEADER_BYTES = 12,
+    NORM_VERSION = 1,
 };
 
 /* A node id that was heard from one address is not taken from another for so long. */
@@ -74,6 +75,13 @@ struct hd_origin *hd_origin_get(herald_inbox *inbox, uint32_t node_id)
     origin->node_id = node_id;
     origin->heard_ns = origin->packet_ns = inbox->now_ns;
     return origin;
+}
+
+bool hd_origin_is_sender(const uint8_t *packet, size_t packet_bytes)
+{
+    uint8_t type = packet_bytes >= SENDER_HEADER_BYTES ? packet[0] & 0x0f : 0;
+
+    return type >= TYPE_INFO && type <= TYPE_CMD && packet[0] >> 4 == NORM_VERSION;
 }
 
 bool hd_origin_is_impostor(herald_inbox *inbox, const struct herald_peer *from, const uint8_t *packet,

@@ -59,6 +59,7 @@ put "$T/file" --node-id 77
 is '--accept: who accepts the sender gets it' $status 0
 finish b
 ok '--accept: who does not gets nothing' test ! -e "$T/c/file"
+ok '--accept: who is ignored is told once' json c.out '[e["source"] for e in of("ignored")] == ["10.0.0.1"]'
 stop c
 ok '--node-id: receivers know the sender by it' json b.out 'of("object")[0]["sender_id"] == 77'
 ok '--node-id: it is told' json put.out 'events[0]["node_id"] == 77'

@@ -525,6 +525,7 @@ static void only_accepted_senders_are_listened_to(void **state)
     drive(parties, 2, delivery_is_done, &anna);
     assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), -ENOENT);
     assert_int_equal(bob.told[HERALD_INBOX_SENDER], 0);
+    assert_int_equal(bob.told[HERALD_INBOX_IGNORED], 1);
     close_party(&anna);
     close_party(&bob);
 }
