@@ -349,6 +349,7 @@ enum herald_inbox_event_kind {
                               error, if the sender goes on without this receiver: why (code -ECANCELED; otherwise 0) */
     HERALD_INBOX_GONE,     /**< object.sender_*: the sender said good-bye, or was not heard for long */
     HERALD_INBOX_NETWORK,  /**< network: interfaces came or went */
+    HERALD_INBOX_SILENT,   /**< object.sender_*: nothing is heard of one whose objects are under way */
     HERALD_INBOX_IGNORED,  /**< object.sender: one that `accept` does not name sends; told once, of 64 at most */
 };
 

@@ -344,6 +344,8 @@ static void report_sender(struct get *get, const char *event, const char *text, 
 
     if (is_delivery && told->untaken_objects > 0 && !get->output.json)
         record.note = get->is_stopping ? "it was stopped" : "enough had come";
+    if (told->kind == HERALD_INBOX_SILENT && !get->output.json)
+        record.note = "nothing is heard of it";
     if (told->kind == HERALD_INBOX_IGNORED && !get->output.json)
         record.note = "--accept does not name it";
 
@@ -405,6 +407,9 @@ static void report_event(struct get *get, const struct herald_inbox_event *event
         break;
     case HERALD_INBOX_NETWORK:
         joins_report(&get->output, &event->network);
+        break;
+    case HERALD_INBOX_SILENT:
+        report_sender(get, "silent", "waiting for", event);
         break;
     case HERALD_INBOX_IGNORED:
         report_sender(get, "ignored", "ignoring", event);

@@ -27,6 +27,7 @@ enum {
 #define LINGER_SILENT_NS   S(3)
 #define LINGER_MAX_NS      S(30)
 #define LOST_NS            S(30)
+#define QUIET_NS           S(2)
 #define STOP_MAX_NS        S(1)
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -564,11 +565,38 @@ static uint64_t lost_ns(const struct hd_origin *origin)
     return origin->silent_ns + LOST_NS;
 }
 
+/* When it is told that a sender is silent, if that keeps something back. */
+static uint64_t quiet_ns(const struct hd_origin *origin)
+{
+    if (origin->node_id == 0 || origin->is_gone || origin->is_silence_told || origin->silent_ns == 0)
+        return HERALD_NEVER;
+    return origin->silent_ns + QUIET_NS;
+}
+
+static void tell_silent(herald_inbox *inbox, struct hd_origin *origin)
+{
+    struct herald_inbox_event event = {
+        .kind = HERALD_INBOX_SILENT,
+        .object = { .sender_id = origin->node_id, .sender = origin->peer },
+    };
+
+    origin->is_silence_told = true;
+    if (inbox->is_finishing || !hd_arrival_is_awaited(inbox, origin->node_id))
+        return;
+    memcpy(event.object.sender_host, origin->host, sizeof(origin->host));
+    hd_inbox_tell(inbox, &event, NULL);
+}
+
 static void look_for_lost(herald_inbox *inbox)
 {
-    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)
-        if (inbox->now_ns >= lost_ns(&inbox->origins[i]))
-            hd_origin_on_gone(inbox, inbox->origins[i].node_id);
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++) {
+        struct hd_origin *origin = &inbox->origins[i];
+
+        if (inbox->now_ns >= quiet_ns(origin))
+            tell_silent(inbox, origin);
+        if (inbox->now_ns >= lost_ns(origin))
+            hd_origin_on_gone(inbox, origin->node_id);
+    }
 }
 
 static void sweep(herald_inbox *inbox)
@@ -654,9 +682,12 @@ uint64_t herald_inbox_deadline(const herald_inbox *inbox)
         deadline_ns = inbox->sweep_ns;
     if (inbox->node.responder != NULL && herald_responder_deadline(inbox->node.responder) < deadline_ns)
         deadline_ns = herald_responder_deadline(inbox->node.responder);
-    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++)
+    for (size_t i = 0; i < HD_INBOX_SENDERS_MAX; i++) {
         if (lost_ns(&inbox->origins[i]) < deadline_ns)
             deadline_ns = lost_ns(&inbox->origins[i]);
+        if (quiet_ns(&inbox->origins[i]) < deadline_ns)
+            deadline_ns = quiet_ns(&inbox->origins[i]);
+    }
     if ((inbox->is_finishing || inbox->has_unsent) && inbox->now_ns + step_ns < deadline_ns)
         deadline_ns = inbox->now_ns + step_ns;
     return deadline_ns;

@@ -100,6 +100,7 @@ struct hd_origin {
     bool is_greeting_due;   /* and is to be told */
     bool asks;              /* it has asked something, and will do so again as long as it is there */
     uint64_t silent_ns;     /* since when the transport hears nothing of it; 0: it does */
+    bool is_silence_told;   /* or there was nothing to tell */
     uint64_t heard_ns;
     uint64_t packet_ns; /* when the last packet of its node id came from `peer` */
     uint64_t delivery_id;
@@ -219,6 +220,8 @@ bool hd_arrival_is_short(const herald_inbox *inbox, int code);
 void hd_arrival_abandon(herald_inbox *inbox, struct hd_arrival *arrival, const struct herald_error *error);
 /* Nothing more comes of a sender, or only of another delivery: what waits for more is abandoned. */
 uint32_t hd_arrival_abandon_all(herald_inbox *inbox, uint32_t sender_id, const struct herald_error *error);
+/* Whether something of a sender has begun, and waits for more of it. */
+bool hd_arrival_is_awaited(const herald_inbox *inbox, uint32_t sender_id);
 /* Adds those that are not complete. */
 void hd_arrival_count_under_way(herald_inbox *inbox, struct herald_inbox_stats *stats);
 void hd_arrival_abandon_stale(herald_inbox *inbox, const struct hd_origin *origin);

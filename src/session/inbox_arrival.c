@@ -199,12 +199,18 @@ void hd_arrival_abandon(herald_inbox *inbox, struct hd_arrival *arrival, const s
                    herald_norm_receiver_get_object(inbox->norm, arrival->sender_id, arrival->object_id, &status) == 0;
     uint32_t sender_id = arrival->sender_id;
     uint16_t object_id = arrival->object_id;
-    struct herald_error given_up;
+    struct herald_error given_up, kept;
 
     herald_error_set(&given_up, -ENODATA, "its sender has begun again, or given it up");
     if (hd_inbox_check_cut(inbox, arrival, error != NULL ? error : &given_up)) {
         error = error != NULL ? error : &given_up;
         note_failure(inbox, arrival, error);
+    }
+    if (error != NULL && inbox->place != NULL && arrival->store != NULL && !arrival->stream.is_stream &&
+        hd_store_is_resumable(arrival->store)) {
+        herald_error_set(&kept, error->code, "%.150s; what is here of it is kept, and gone on with when it comes again",
+                         error->cause);
+        error = &kept;
     }
     if (error != NULL) {
         arrival->state = HD_ARRIVAL_UNCHECKED;
@@ -224,6 +230,14 @@ static bool waits_for_more(const struct hd_arrival *arrival, uint32_t sender_id)
 {
     return arrival->sender_id == sender_id &&
            (arrival->state == HD_ARRIVAL_OPEN || arrival->state == HD_ARRIVAL_UNCHECKED);
+}
+
+bool hd_arrival_is_awaited(const herald_inbox *inbox, uint32_t sender_id)
+{
+    for (uint32_t i = 0; i < inbox->arrival_end; i++)
+        if (waits_for_more(&inbox->arrivals[i], sender_id) && inbox->arrivals[i].is_begun)
+            return true;
+    return false;
 }
 
 /* An entry that is sent twice counts once, and not at all if it is complete. */

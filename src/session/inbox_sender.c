@@ -161,6 +161,7 @@ static void start_over(herald_inbox *inbox, struct hd_origin *origin, uint64_t d
     origin->is_told = old.is_told;
     origin->segment_bytes = old.segment_bytes;
     origin->silent_ns = old.silent_ns;
+    origin->is_silence_told = old.is_silence_told;
     origin->delivery_id = delivery_id;
     if (inbox->place != NULL && !inbox->config.all_again)
         origin->ledger = hd_ledger_open(inbox->place, delivery_id, resume_entry, origin);
@@ -581,7 +582,7 @@ void hd_origin_on_back(struct hd_origin *origin)
 {
     if (origin->is_gone && origin->done_count + origin->withdrawn_count + origin->failed_count < origin->entries)
         origin->is_ended = false; /* it goes on */
-    origin->is_gone = false;
+    origin->is_gone = origin->is_silence_told = false;
     origin->silent_ns = 0;
 }
 

@@ -52,6 +52,20 @@ finish get
 is 'the time is up: status 1 at the receiver' $status 1
 ok 'the time is up: which has gone on with what was here' json get.out 'of("receiving")[0]["unfinished_files"] == 1'
 
+# The other way round: what the receiver has of it is not lost.
+rm -rf "$T/b"
+mkdir "$T/b"
+start get B herald get $EP -d "$T/b"
+wait_line get.err '^getting from '
+start put A herald put $EP "$T/file.bin" --rate 3mbit --expect 1 --json
+wait_part
+kill -INT "${pid_of[put]}"
+wait_line get.err '^failed: file\.bin: its sender is gone; what is here of it is kept, and gone on with when it comes again'
+finish put
+stop get
+is 'a sender that is stopped: what is here is kept, as it was told' \
+    "$(find "$T/b/.herald-partial" -name '*.journal' | wc -l)" 1
+
 # Of so few blocks there is nothing that would be worth keeping.
 head -c 300000 /dev/urandom >"$T/small.bin"
 start get B herald get $EP -d "$T/b"

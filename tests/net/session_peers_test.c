@@ -301,9 +301,12 @@ static void a_sender_that_breaks_off_is_gone_after_a_while(void **state)
     wait_for(&bob, HERALD_INBOX_BEGIN, 1, NULL);
     bob.ahead_ns = 10000 * MS;
     let_read(&bob);
+    bob.ahead_ns = 14000 * MS;
+    wait_for(&bob, HERALD_INBOX_SILENT, 1, NULL);
     assert_int_equal(bob.told[HERALD_INBOX_GONE], 0); /* it may be a bad line */
     bob.ahead_ns = 60000 * MS;
     wait_for(&bob, HERALD_INBOX_GONE, 1, NULL);
+    assert_int_equal(bob.told[HERALD_INBOX_SILENT], 1);
     assert_int_equal(bob.told[HERALD_INBOX_FAILED], 1);
     drive(parties, 1, NULL, NULL);
     assert_true(herald_inbox_run(bob.inbox, NULL, NULL, &bob.error) > 0);

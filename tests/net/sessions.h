@@ -8,7 +8,7 @@
 #define GROUP "239.1.2.3:10000"
 #define MS    UINT64_C(1000000)
 
-enum { PARTIES_MAX = 8, BYTES_MAX = 64 << 10, KINDS = 9 };
+enum { PARTIES_MAX = 8, BYTES_MAX = 64 << 10, KINDS = 10 };
 
 /* One end, and what it told. */
 struct party {
