@@ -34,4 +34,28 @@ is 'and hearing again' $status 0
 stop listener
 is 'the listener ends well' $status 0
 unlike 'nothing was forbidden' listener.err 'Operation not permitted|EPERM|[Pp]ermission'
+
+# As herald-get@.service runs it.
+mkdir "$T/tree" "$T/in"
+head -c 3000000 /dev/urandom >"$T/tree/file"
+echo secret >"$T/tree/private"
+chmod 600 "$T/tree/private"
+mkdir -m 750 "$T/tree/below"
+ln -s ../file "$T/tree/below/link"
+start get A "${bare[@]}" herald get 239.1.2.4:10000 -d "$T/in" --once
+wait_line get.err '^getting from '
+run put B "${bare[@]}" herald put 239.1.2.4:10000 "$T/tree" --expect 1 --dscp 10 --ttl 4 --receipts "$T/receipts"
+is 'putting' $status 0
+finish get
+is 'getting' $status 0
+ok 'what was put is there' diff -r --no-dereference "$T/tree" "$T/in/tree"
+is 'with its modes' "$(cd "$T/in" && find tree -type f -printf '%p %m\n' | sort)" "$(cd "$T" && find tree -type f -printf '%p %m\n' | sort)"
+cat "$T/get.err" "$T/put.err" >"$T/both.err"
+unlike 'nothing was forbidden to either' both.err 'Operation not permitted|EPERM|[Pp]ermission'
+start get A "${bare[@]}" herald get 239.1.2.4:10000 -o - --once
+wait_line get.err '^getting from '
+run put B "${bare[@]}" sh -c 'herald put 239.1.2.4:10000 - --expect 1 <"$0"' "$T/tree/file"
+is 'putting a stream' $status 0
+finish get
+ok 'and getting it' cmp "$T/tree/file" "$T/get.out"
 done_testing
