@@ -6,7 +6,7 @@
  * NORM leaves to applications (who is there, what a file is called, a digest of its content, a receipt from each
  * receiver: doc/transfer.md), and work with receivers and senders that only speak NORM, too.
  *
- * The whole of a sender:
+ * The calls of a sender, of which each but the last may fail (examples/greet.c is the whole):
  *
  *     herald_endpoint_parse("239.1.2.3:10000", &config.endpoint, &error);
  *     herald_delivery_new(&delivery, &config, &error);
