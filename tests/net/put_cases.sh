@@ -4,6 +4,29 @@
 # The cases of put_fire_test.sh, put_attack_test.sh, put_shapes_test.sh, and of soak, which runs them with larger numbers. Each begins with empty directories
 # and leaves nothing running. Source lib.sh and put_lib.sh first, and make the network by fire_lan.
 
+# Names of all receivers, as Python writes a list.
+all_receivers() {
+    printf '%s\n' "${receivers[@]}" | sort | sed "s/.*/'&'/" | paste -sd, | sed 's/,/, /g; s/.*/[&]/'
+}
+
+# In the middle of $T/src/file nobody hears of the others any more, for good: both sides say so.
+all_vanished() { # WHAT
+    local host statuses='' wanted='' there=''
+    finish put
+    is "$1: status 1" $status 1
+    is "$1: all have vanished" "$(value put 'sorted(e["host"] for e in of("receipt") if e["state"] == "vanished")')" \
+        "$(all_receivers)"
+    for host in "${receivers[@]}"; do
+        finish "$host"
+        statuses+="$host:$status "
+        wanted+="$host:1 "
+        there+=$(ls "$T/in/$host")
+    done
+    is "$1: status 1 at all receivers" "$statuses" "$wanted"
+    is "$1: nothing claims to be whole" "$there" ''
+    is "$1: but is kept, to be gone on with" "$(leftovers "$T/in" | wc -l | sed 's/^0$/none/; s/^[0-9]*$/some/')" some
+}
+
 # PERCENT...: what each receiver in turn loses, over and over.
 case_loss() { # WHAT BYTES PERCENT...
     local what=$1 bytes=$2 i=0 host
@@ -104,12 +127,14 @@ case_crash_of_sender() { # BYTES RATE
     is 'the sender is killed and restarted: nothing unfinished is left' "$(leftovers "$T/in")" ''
 }
 
-# Somebody's cable is pulled in the middle.
+# Somebody's cable is pulled in the middle. If it is the sender's own, it gives up nobody, however long that lasts.
 case_cut() { # HOST BYTES RATE SECONDS
+    local give_up=$(($4 + 20))
+    [ "$1" != S ] || give_up=5
     fresh
     noise "$T/src/file" "$2"
     fire_gets --once
-    fire_put_start put --expect ${#receivers[@]} --rate "$3" --give-up $(($4 + 20))s "$T/src/file"
+    fire_put_start put --expect ${#receivers[@]} --rate "$3" --give-up ${give_up}s "$T/src/file"
     wait_heard R1 $(($2 / 3))
     carrier_down "$1"
     wait_seconds "$4"
@@ -120,20 +145,78 @@ case_cut() { # HOST BYTES RATE SECONDS
     same_in_all "the link of $1 is cut: identical" file
 }
 
-# The only querier of a switch that snoops falls silent, and its table runs out.
+# The only querier of a switch that snoops falls silent, so that it forgets who asked for what and passes nothing on.
+# SECONDS later there is one again.
 case_querier() { # BYTES RATE SECONDS
+    local before
     fresh
     noise "$T/src/file" "$1"
-    must ip -n sw link set br0 type bridge mcast_querier 1
+    strict_switch
     fire_gets --once
+    wait_until "switch_knows R1 ${EP%:*}"
     fire_put_start put --expect ${#receivers[@]} --rate "$2" "$T/src/file"
     wait_heard R1 $(($1 / 4))
     must ip -n sw link set br0 type bridge mcast_querier 0
+    wait_until "! switch_knows_any ${EP%:*}"
+    before=$(came_in R1)
     wait_seconds "$3"
+    is 'the querier is lost: the switch knows no member any more' "$(switch_knows_any "${EP%:*}" || echo none)" none
+    ok 'the querier is lost: nothing comes through' test $(($(came_in R1) - before)) -lt 20000
+    must ip -n sw link set br0 type bridge mcast_querier 1
     finish put
     is 'the querier is lost: status 0' $status 0
     got_all 'the querier is lost: everybody ends well'
     same_in_all 'the querier is lost: identical' file
+    lenient_switch
+}
+
+# There is no other one: nobody hears of the others any more.
+case_querier_gone() { # BYTES RATE
+    fresh
+    noise "$T/src/file" "$1"
+    strict_switch
+    fire_gets --once
+    wait_until "switch_knows R1 ${EP%:*}"
+    fire_put_start put --expect ${#receivers[@]} --rate "$2" --give-up 3s "$T/src/file"
+    wait_heard R1 $(($1 / 4))
+    must ip -n sw link set br0 type bridge mcast_querier 0
+    wait_until "! switch_knows_any ${EP%:*}"
+    all_vanished 'the querier is gone for good'
+    lenient_switch
+}
+
+# Two are given up: R1 is stopped, and the cable of R2 pulled, for longer than the sender waits. Then they are back, and
+# the sender is gone.
+case_given_up() { # BYTES RATE
+    local host
+    fresh
+    noise "$T/src/file" "$1"
+    fire_gets --once
+    fire_put_start put --expect ${#receivers[@]} --rate "$2" --give-up 3s "$T/src/file"
+    wait_heard R1 $(($1 / 3))
+    kill -STOP "${pid_of[R1]}"
+    carrier_down R2
+    finish put
+    is 'stopped and cut for too long: status 1' $status 1
+    is 'stopped and cut for too long: the receipts say so' \
+        "$(value put 'sorted((e["host"], e["state"]) for e in of("receipt") if not e["complete"])')" \
+        "[('R1', 'vanished'), ('R2', 'vanished')]"
+    is 'stopped and cut for too long: and how much they had' \
+        "$(value put "all(0 < e['received_bytes'] < $1 for e in of('receipt') if not e['complete'])")" True
+    is 'stopped and cut for too long: the others have it' \
+        "$(value put 'sorted(e["host"] for e in of("receipt") if e["complete"])')" \
+        "$(all_receivers | sed "s/'R1', //; s/'R2', //")"
+    kill -CONT "${pid_of[R1]}"
+    carrier_up R2
+    for host in "${receivers[@]:2}"; do
+        got "stopped and cut for too long: $host ends well" "$host"
+    done
+    for host in R1 R2; do
+        got "stopped and cut for too long: status 1 at $host" $host 1
+        is "stopped and cut for too long: $host says why" "$(value $host '"gone" in of("failed")[0]["cause"]')" True
+        is "stopped and cut for too long: nothing at $host claims to be whole" "$(ls "$T/in/$host")" ''
+    done
+    same 'stopped and cut for too long: identical at another' "$T/src/file" "$T/in/R3/file"
 }
 
 case_stopped() { # BYTES RATE SECONDS
@@ -171,6 +254,38 @@ case_disk_full() { # BYTES
     umount "$T/in/R1"
 }
 
+# R1's disk cannot be written any more in the middle of a tree.
+case_read_only() { # FILES
+    local i
+    fresh
+    mkdir "$T/src/tree"
+    for ((i = 0; i < $1; i++)); do
+        noise "$T/src/tree/$i" 1000
+    done
+    mount -t tmpfs tmpfs "$T/in/R1" || give_up 'cannot mount a tmpfs'
+    # With --on-complete it keeps no file open for the whole of a delivery, so that there are moments for the remount.
+    fire_gets --once --on-complete true
+    fire_put_start put --expect ${#receivers[@]} --rate 1mbit "$T/src/tree"
+    wait_value R1 'len(of("object")) >= 20'
+    wait_until "mount -o remount,ro '$T/in/R1'"
+    finish put
+    is 'a disk becomes read-only: status 1' $status 1
+    is 'a disk becomes read-only: the receipt says which host, and why' \
+        "$(value put '[e["host"] for e in of("receipt") if not e["complete"] and "ead-only file system" in e["reason"]]')" \
+        "['R1']"
+    is 'a disk becomes read-only: the summary names it' "$(value put 'of("summary")[-1]["missing"]')" "['R1']"
+    got 'a disk becomes read-only: status 1 at the receiver' R1 1
+    is 'a disk becomes read-only: which says why' "$(value R1 '"ead-only file system" in of("failed")[0]["cause"]')" True
+    got_rest 'a disk becomes read-only: the others end well' R1
+    same 'a disk becomes read-only: identical at another' "$T/src/tree" "$T/in/R2/tree"
+    is 'a disk becomes read-only: the receipt counts what is there, and no more' \
+        "$(value put '[e["received_bytes"] for e in of("receipt") if e["host"] == "R1"]')" \
+        "[$(find "$T/in/R1/tree" -type f -printf '.' | wc -c)000]"
+    is 'a disk becomes read-only: what is there is whole' \
+        "$(cd "$T/in/R1/tree" && for i in *; do cmp "$i" "$T/src/tree/$i" 2>&1; done)" ''
+    umount "$T/in/R1"
+}
+
 case_many() { # FILES
     local i
     fresh
@@ -189,27 +304,50 @@ case_many() { # FILES
     is 'many files: as many as were sent' "$(value R1 "sum(e['type'] == 'f' for e in of('object'))")" "$1"
 }
 
-# Both sides are to need little memory, however large a file is, and its holes stay holes.
+# Both sides are to need little memory, however large a file is. $T/src/NAME goes to R1, as fast as it can.
+put_large() { # WHAT NAME MIB_AT_MOST
+    # Nothing is lost here, so that runs of datagrams may stay together: it takes a tenth of the time.
+    offload S on
+    offload R1 on
+    start R1 R1 python3 "$PEERS/peak.py" "$T/R1.peak" herald get "$EP" --json -d "$T/in/R1" --once --no-sync
+    wait_line R1.out '"event":"receiving"'
+    start put S python3 "$PEERS/peak.py" "$T/put.peak" herald put "$EP" --json --expect 1 "$T/src/$2"
+    finish put
+    is "$1: status 0" $status 0
+    got "$1: the receiver ends well" R1
+    offload S off
+    offload R1 off
+    same "$1: identical" "$T/src/$2" "$T/in/R1/$2"
+    if ! sanitized; then
+        ok "$1: the sender needs less than $3 MiB" test "$(peak_mib put)" -lt "$3"
+        ok "$1: the receiver needs less than $3 MiB" test "$(peak_mib R1)" -lt "$3"
+    fi
+    echo "# memory: $(peak_mib put) MiB at the sender, $(peak_mib R1) MiB at the receiver"
+}
+
+# Its holes stay holes.
 case_sparse() { # SIZE MIB_AT_MOST
     fresh
     truncate -s "$1" "$T/src/sparse"
     printf 'beginning' | dd of="$T/src/sparse" conv=notrunc status=none
     printf 'middle' | dd of="$T/src/sparse" conv=notrunc status=none bs=1M seek=150
     head -c 100000 /dev/urandom >>"$T/src/sparse"
-    start R1 R1 python3 "$PEERS/peak.py" "$T/R1.peak" herald get "$EP" --json -d "$T/in/R1" --once --no-sync
-    wait_line R1.out '"event":"receiving"'
-    start put S python3 "$PEERS/peak.py" "$T/put.peak" herald put "$EP" --json --expect 1 "$T/src/sparse"
-    finish put
-    is 'a file of holes: status 0' $status 0
-    got 'a file of holes: the receiver ends well' R1
-    same 'a file of holes: identical' "$T/src/sparse" "$T/in/R1/sparse"
+    put_large 'a file of holes' sparse "$2"
     ok 'a file of holes: they are holes at the receiver, too' \
         test "$(du -k "$T/in/R1/sparse" | cut -f 1)" -lt 1000
-    if ! sanitized; then
-        ok "a file of holes: the sender needs less than $2 MiB" test "$(peak_mib put)" -lt "$2"
-        ok "a file of holes: the receiver needs less than $2 MiB" test "$(peak_mib R1)" -lt "$2"
-    fi
-    echo "# memory: $(peak_mib put) MiB at the sender, $(peak_mib R1) MiB at the receiver"
+}
+
+# A file without holes of so many bytes, or of less where there is not room for both copies of it, and memory, which is
+# where the test's directory is.
+case_dense() { # BYTES MIB_AT_MOST
+    local bytes=$1 room
+    fresh
+    for room in "$(df -B 1 --output=avail "$T" | tail -n 1)" "$(awk '$1 == "MemAvailable:" { printf "%.0f", $2 * 1024 }' /proc/meminfo)"; do
+        [ "$bytes" -le $((room / 3)) ] || bytes=$((room / 3))
+    done
+    echo "# a dense file: $((bytes / 1000000)) MB of $(($1 / 1000000)) MB"
+    noise "$T/src/dense" "$bytes"
+    put_large 'a dense file' dense "$2"
 }
 
 # Names as nobody would choose them: the content is right, and no line of output is theirs to write.
@@ -319,11 +457,6 @@ case_late() { # BYTES RATE
         got "late joiners: $host ends well" $host
         same "late joiners: identical at $host" "$T/src/file" "$T/in/$host/file"
     done
-}
-
-# Names of all receivers, as Python writes a list.
-all_receivers() {
-    printf '%s\n' "${receivers[@]}" | sort | sed "s/.*/'&'/" | paste -sd, | sed 's/,/, /g; s/.*/[&]/'
 }
 
 start_attacker() { # ADDRESS PACKETS ATTACK...

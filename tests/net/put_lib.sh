@@ -9,6 +9,7 @@
 #   fire_put_start NAME ARGS...   starts it
 #   lossy HOST PERCENT            the switch loses that share of what goes to HOST, each datagram by itself
 #   lossless HOST
+#   strict_switch, lenient_switch the switch passes only to members, which it forgets without a querier; as it was
 #   crash NAME                    kills a command without a warning
 #   value NAME EXPRESSION         what a Python expression over the command's JSON lines gives; None if there are none
 #   got WHAT NAME [STATUS]        waits for a get, and checks its status
@@ -20,9 +21,9 @@ declare -A came_before=()
 receivers=()
 SEED=${SEED:-1}
 
-# The kernel would lose a whole run of datagrams at once, as no cable does.
-one_by_one() { # HOST
-    on "$1" ethtool -K eth0 tx-udp-segmentation off >/dev/null 2>&1 || give_up "setup failed: ethtool"
+# Whether runs of datagrams leave the host uncut. The kernel would then lose a whole run at once, as no cable does.
+offload() { # HOST on|off
+    on "$1" ethtool -K eth0 tx-udp-segmentation "$2" >/dev/null 2>&1 || give_up "setup failed: ethtool"
 }
 
 fire_lan() { # N
@@ -38,7 +39,7 @@ fire_lan() { # N
     host_add X
     for i in S X "${receivers[@]}"; do
         group_route_add "$i"
-        one_by_one "$i"
+        offload "$i" off
     done
     mkdir -p "$T/src"
 }
@@ -99,6 +100,29 @@ lossless() { # HOST
 lossy() { # HOST PERCENT
     lossless "$1"
     [ "$2" = 0 ] || loss_set "$1" "numgen random mod 100 < $2"
+}
+
+# A switch with a querier, which without one forgets all members within 2 s and passes nothing on, as some do. (The
+# bridge, left as it is, remembers them for 260 s, and floods what it knows nothing of.)
+strict_switch() {
+    local host
+    must ip -n sw link set br0 type bridge mcast_querier 1 mcast_membership_interval 200
+    for host in S X "${receivers[@]}"; do
+        must on sw bridge link set dev "$host" mcast_flood off
+    done
+}
+
+lenient_switch() {
+    local host
+    must ip -n sw link set br0 type bridge mcast_querier 0 mcast_membership_interval 26000
+    for host in S X "${receivers[@]}"; do
+        must on sw bridge link set dev "$host" mcast_flood on
+    done
+}
+
+# The members of a group that the switch knows.
+switch_knows_any() { # GROUP
+    on sw bridge mdb show | grep -F " grp $1 "
 }
 
 crash() { # NAME
