@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What core_peer (herald's NORM core) and nrl_peer (NRL's libnorm) have in common, so that a test can exchange one for
- * the other: options, the messages of a stream, and what they print.
+ * the other: options, the messages of a stream, and what they print. session_peer (herald's sessions) shares of it what
+ * a sender of data needs.
  *
  *   PEER send [OPTION...] FILE...     sends each file as an object; its INFO is the bare file name
  *   PEER receive [OPTION...]          stores each object in --directory under the name that its INFO tells

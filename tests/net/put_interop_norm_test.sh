@@ -4,7 +4,7 @@
 #
 #   put_interop_norm_test.sh [all | PATTERN]    `all` for the whole matrix, a pattern of bash for some of it
 #
-# HERALD_PEERS is the directory with nrl_peer, tests/interop of the build.
+# HERALD_PEERS is the directory with nrl_peer and session_peer, tests/interop of the build.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -73,8 +73,9 @@ start_put() { # NAME PORT KIND FILES-AND-OPTIONS...
     fi
 }
 
-# Starts a trial. SENDER is `put` or `nrl`. Receivers are `get` or `nrl`, one host each. KIND is file, data or stream
-# (`put` knows no data), FEEDBACK multicast or unicast. OPTIONS go to the sender.
+# Starts a trial. SENDER is `put`, `nrl`, or for data, which put knows nothing of, `session`: a program with herald's
+# library. Receivers are `get` or `nrl`, one host each. KIND is file, data or stream, FEEDBACK multicast or unicast.
+# OPTIONS go to the sender.
 trial() { # SENDER 'RECEIVERS' KIND 'SIZES' LOSS-PERCENT FEEDBACK OPTIONS...
     local sender=$1 receivers=$2 kind=$3 sizes=$4 loss=$5 feedback=$6
     local name=t$((trials + 1)) port=$((6001 + trials)) host=0 count=0 receiver size
@@ -111,7 +112,7 @@ trial() { # SENDER 'RECEIVERS' KIND 'SIZES' LOSS-PERCENT FEEDBACK OPTIONS...
         start_put "$name-s" $port "$kind" "${files[@]}" --expect-hosts "$T/$name-hosts" --receipts "$T/$name-receipts" \
             ${unicast[@]+--unicast-feedback} "$@"
     else
-        start "$name-s" S nrl_peer send --node 1 "${acks[@]}" --kind "$kind" "${peer[@]}" "$@" "${files[@]}"
+        start "$name-s" S "${sender}_peer" send --node 1 "${acks[@]}" --kind "$kind" "${peer[@]}" "$@" "${files[@]}"
     fi
     trial_what[$name]=$what
     trial_sender[$name]=$sender
@@ -129,6 +130,11 @@ receipted() { # NAME
     for receiver in ${trial_receivers[$1]}; do
         wanted=confirmed state='("confirmed", False, False)'
         [ "$receiver" = nrl ] || { wanted=verified state='("complete", True, True)'; }
+        if [ "${trial_sender[$1]}" = session ]; then
+            grep -qx "$wanted $node" "$T/$1-s.out" || { echo "no $wanted of node $node"; return 1; }
+            node=$((node + 1))
+            continue
+        fi
         grep -qE "^([^ ]+ +)?10\.0\.0\.[0-9]+ +$node .* $wanted\$" "$T/$1-s.out" ||
             { echo "no row of node $node"; return 1; }
         json "$1-receipts" \
@@ -154,7 +160,7 @@ received() { # NAME HOST RECEIVER
         index=$((index + 1))
     done
     # What NRL sends has no digest, which is told.
-    [ "$3" != get ] || [ "${trial_sender[$1]}" = put ] || grep -qa 'not verified' "$there.err" "$there.out"
+    [ "$3" != get ] || [ "${trial_sender[$1]}" != nrl ] || grep -qa 'not verified' "$there.err" "$there.out"
 }
 
 # Waits until a receiver of NRL's has told of as many objects as there are.
@@ -219,6 +225,7 @@ matrix() {
             for feedback in multicast unicast; do
                 trial put nrl file 500000 $loss $feedback --rate 16mbit --fec-id $fec
                 trial put nrl stream 500000 $loss $feedback --rate 16mbit --fec-id $fec
+                trial session nrl data 500000 $loss $feedback --rate 2e6 --fec $fec
                 trial nrl get file 500000 $loss $feedback --rate 2e6 --fec $fec
                 trial nrl get data 500000 $loss $feedback --rate 2e6 --fec $fec
                 trial nrl get stream 500000 $loss $feedback --rate 2e6 --fec $fec "${nrl_stream[@]}"
@@ -229,6 +236,7 @@ matrix() {
         for feedback in multicast unicast; do
             trial put 'nrl nrl nrl get get get' file 3000000 $loss $feedback --rate 40mbit
             trial put 'nrl nrl nrl get get get' stream 1000000 $loss $feedback --rate 40mbit
+            trial session 'nrl nrl nrl get get get' data '1000000 1400 1' $loss $feedback --rate 4e6
             trial nrl 'nrl get get get' file 1000000 $loss $feedback --rate 4e6
             trial nrl 'nrl get get get' stream 1000000 $loss $feedback --rate 4e6 "${nrl_stream[@]}"
             trial put 'nrl get' file 500000 $loss $feedback --tfmcc
@@ -259,14 +267,15 @@ matrix() {
     trial put 'nrl get' stream 1 0 multicast --rate 16mbit
 }
 
-# What is quick and different from each other.
+# What is quick and different from each other; each kind with each loss in both directions.
 selection() {
     local loss
 
-    for loss in 0 5; do
+    for loss in 0 1 5; do
         trial put 'nrl nrl nrl get get get' file '1000000 100 0' $loss multicast --rate 40mbit
         trial put 'nrl get' stream 500000 $loss multicast --rate 16mbit
         trial put nrl file 500000 $loss unicast --rate 16mbit
+        trial session 'nrl get' data '300000 1400 1' $loss multicast --rate 2e6
         trial nrl 'nrl get get get' file '500000 1400 1' $loss multicast --rate 2e6
         trial nrl 'get get' stream 300000 $loss multicast --rate 2e6 "${nrl_stream[@]}"
         trial nrl 'nrl get' data 300000 $loss unicast --rate 2e6
@@ -274,6 +283,7 @@ selection() {
     trial put nrl file '1 1399 1400 1401 89599 89600 89601' 1 multicast --rate 16mbit --fec-id 129
     trial nrl get file '1 1399 1400 1401 89599 89600 89601' 1 multicast --rate 2e6 --fec 129
     trial put 'nrl get' file 500000 0 multicast --tfmcc
+    trial session nrl data 300000 5 unicast --rate 2e6 --fec 129
     trial put nrl file 500000 1 unicast --tfmcc
     trial put 'nrl get' file 3000000 1 multicast
     trial put nrl stream 3000000 1 unicast
