@@ -134,6 +134,8 @@ uint64_t hd_arrival_received_bytes(const struct hd_arrival *arrival)
 {
     if (arrival->stream.is_stream)
         return arrival->stream.position_bytes;
+    if (arrival->state == HD_ARRIVAL_FINISHING) /* its store is on the way into its place */
+        return arrival->size_bytes;
     return arrival->store != NULL ? hd_store_received_bytes(arrival->store) : 0;
 }
 

@@ -41,5 +41,7 @@ is 'and each before who has more' \
     "$(frames '[f for f in frames if [b[1] for b in f if b[1] >= 0] != sorted(b[1] for b in f if b[1] >= 0)]')" '[]'
 is 'who has all comes last' \
     "$(frames '[f for f in frames if f[-1][2] != "verified" and "verified" in [b[2] for b in f]]')" '[]'
+is 'and no bar becomes shorter while a file gets into its place' \
+    "$(frames '[(a, b) for f, g in zip(frames, frames[1:]) for a in f for b in g if a[0] == b[0] and -1 < b[1] < a[1]]')" '[]'
 got_rest 'the others have it' R3
 done_testing

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Deliveries from descriptors, and inboxes that write to them, over lo in a network namespace of the test's own. */
+/*
+ * Deliveries from descriptors, inboxes that write to them, and how far objects are: over lo in a network namespace of
+ * the test's own.
+ */
 #include "sessions.h"
 
 #include <stdbool.h>
@@ -318,6 +321,54 @@ static void a_stream_and_an_object_are_not_mixed(void **state)
     stream_and_object_leave_apart(false);
 }
 
+/* ---- how far objects are --------------------------------------------------------------------- */
+
+struct watch {
+    struct party *receiver;
+    uint64_t most_bytes;
+    bool has_shrunk;
+};
+
+static bool watches_until_done(void *user)
+{
+    struct watch *watch = user;
+    struct herald_inbox_object object;
+
+    if (herald_inbox_get_object(watch->receiver->inbox, 0, &object) == 0) {
+        watch->has_shrunk |= object.received_bytes < watch->most_bytes;
+        watch->most_bytes = object.received_bytes;
+    }
+    return watch->receiver->result == 1;
+}
+
+/* Not even when it is complete, and on its way into its place. */
+static void no_object_becomes_less(void **state)
+{
+    static uint8_t large[LARGE_BYTES];
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_DIRECTORY);
+    struct party anna, bob;
+    struct party *parties[] = { &anna, &bob };
+    struct watch watch = { .receiver = &bob };
+    char directory[32];
+
+    (void)state;
+    make_directory(directory);
+    receive.once = true;
+    receive.directory = directory;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    add_bytes(&anna, "large", large, sizeof(large));
+    drive(parties, 2, watches_until_done, &watch);
+    assert_true(watch.most_bytes > 0);
+    assert_false(watch.has_shrunk);
+    drive(parties, 2, NULL, NULL);
+    assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 0);
+    close_party(&anna);
+    close_party(&bob);
+    remove_directory(directory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_stream_that_cannot_be_read_fails),
         cmocka_unit_test(who_joins_a_stream_late_does_not_hold_it_up),
         cmocka_unit_test(a_stream_and_an_object_are_not_mixed),
+        cmocka_unit_test(no_object_becomes_less),
     };
 
     signal(SIGPIPE, SIG_IGN);
