@@ -63,7 +63,7 @@ help:
 	@echo 'make demo     two hosts in private namespaces: one message, two acknowledgements'
 	@echo 'make test     every test, plain and under ASan and UBSan'
 	@echo 'make sim      the reliable transport on simulated networks, SIM_SEEDS (100) times each'
-	@echo 'make soak     herald put to 16 receivers under all sorts of faults: one round, and for SOAK_MINUTES (10)'
+	@echo 'make soak     herald put to 16 receivers under all sorts of faults, for SOAK_MINUTES (10), and one round at least'
 	@echo 'make interop  the whole matrix against another NORM, NRL'"'"'s libnorm: loss, codes, kinds of objects, feedback'
 	@echo 'make bench    how fast this machine multicasts'
 	@echo 'make fuzz     fuzz parsers and protocol machines for FUZZ_SECONDS (60) each'
