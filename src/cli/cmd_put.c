@@ -41,7 +41,8 @@ static const struct option put_options[] = {
     { "laggard", 0, "WHAT", OPTION_TEXT, AT(laggard), 0, 0, "wait", NULL, NULL,
       "what to do with a receiver that gets nothing new: wait, drop (after 30s) or drop:TIME" },
     { "give-up", 0, "DURATION", OPTION_DURATION, AT(give_up_ns), MS * 100, DAY, NULL, NULL, NULL,
-      "a receiver that is not heard of for this long is given up; 20s unless given" },
+      "a receiver that is not heard of for this long is given up, unless it is this host's own cable that is out; 20s "
+      "unless given" },
     { "repeat", 0, NULL, OPTION_FLAG, AT(repeat), 0, 0, NULL, NULL, NULL,
       "begin again and again until Ctrl-C, for those who come late, whether anybody lacks anything or not: with --rate "
       "auto or max that takes all the bandwidth there is" },

@@ -271,7 +271,7 @@ static void a_long_payload_is_whole(void **state)
     (void)state;
     for (size_t shift = 0; shift < 4; shift++) {
         char text[1024] = "aaa";
-        char wanted[1024];
+        char wanted[sizeof text + 1];
         text[shift] = '\0';
         for (int i = 0; i < 200; i++)
             strcat(text, "📡");
