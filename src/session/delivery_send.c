@@ -480,12 +480,13 @@ static bool note_failure(herald_delivery *delivery, int result)
  * receivers about as much as a run of many, and a wake-up more: more of them are let gather, but not for so long that
  * the rate could not be kept. @return whether to rest.
  */
-static bool rest(herald_delivery *delivery, size_t sent_datagrams, uint64_t allowed_ns)
+static bool rest(herald_delivery *delivery, size_t sent_datagrams)
 {
     struct herald_norm_sender_statistics statistics;
     uint64_t half_run_ns;
 
-    if (sent_datagrams >= REST_DATAGRAMS || allowed_ns <= delivery->now_ns || hd_delivery_is_all_sent(delivery))
+    if (sent_datagrams >= REST_DATAGRAMS || herald_norm_sender_next_timeout(delivery->norm) <= delivery->now_ns ||
+        hd_delivery_is_all_sent(delivery))
         return false;
     herald_norm_sender_get_statistics(delivery->norm, &statistics);
     if (statistics.rate_bytes_per_s == 0)
@@ -513,7 +514,7 @@ bool hd_delivery_pump(herald_delivery *delivery)
             return false;
         if (!delivery->has_held)
             hd_block_cache_batch_sent(delivery->cache);
-        if (rest(delivery, datagrams, herald_norm_sender_next_timeout(delivery->norm)))
+        if (rest(delivery, datagrams))
             return false;
         if (herald_clock_ns() > delivery->now_ns)
             delivery->now_ns = herald_clock_ns();
