@@ -308,7 +308,7 @@ int hd_place_finish(struct hd_place *place, struct hd_store *store, const struct
     job->result.cookie = finish->cookie;
     if (place->only_name == NULL && hd_place_check_name(name, &job->result.error) < 0)
         hd_store_discard(store);
-    else if (hd_store_flush(store) < 0)
+    else if (hd_store_file_write_out(job->file) < 0)
         (void)hd_store_error(store, &job->result.error);
     submit(place, job);
     return 0;

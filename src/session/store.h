@@ -3,9 +3,11 @@
  * Where the bytes of one received object go: a file in the making, a descriptor in order, or memory.
  *
  * A store takes segments in any order from the transport. What write() is given may be kept by reference until
- * flush(), which whoever receives calls before the packets' buffer is used again: so a whole run of segments becomes
- * one pwritev(2). What completes a block is not kept beyond block_changed(), for recovered segments lie in memory that
- * is used again at once. An error that shows only in flush() is returned by it and is sticky: the object has failed.
+ * flush(), which whoever receives calls before the packets' buffer is used again: so a whole run of segments leaves for
+ * a descriptor by one call, from where it was received. A file's segments are copied, to be written in aligned parts,
+ * and what is not a whole part yet is held back beyond flush(). What completes a block is not kept by reference beyond
+ * block_changed(), for recovered segments lie in memory that is used again at once. An error that shows only in flush()
+ * is returned by it and is sticky: the object has failed.
  */
 #ifndef SESSION_STORE_H
 #define SESSION_STORE_H

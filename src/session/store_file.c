@@ -15,6 +15,7 @@
 enum {
     JOURNAL_BLOCKS_MIN = 8, /* a file of fewer is received again faster than it is looked through */
     ATTEMPTS = 16,          /* at a name for it; one fails if another process is just tidying up */
+    PART_BYTES = 32 << 10,  /* the largest folio that the kernel has at hand for each processor */
 };
 
 static struct hd_store_file *file_of(struct hd_store *store)
@@ -55,35 +56,46 @@ static int fail(struct hd_store_file *file, int code)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* Takes what was written off the front of the pieces. @return where the rest begins */
-static size_t skip_pieces(struct iovec *pieces, size_t first, size_t size_bytes)
-{
-    while (size_bytes > 0 && size_bytes >= pieces[first].iov_len)
-        size_bytes -= pieces[first++].iov_len;
-    if (size_bytes > 0) {
-        pieces[first].iov_base = (uint8_t *)pieces[first].iov_base + size_bytes;
-        pieces[first].iov_len -= size_bytes;
-    }
-    return first;
-}
-
+/*
+ * What comes is held back until it fills its part of the file, or until something comes that does not follow it. For a
+ * whole part that is aligned, a file system can take one large folio of the page cache; for the runs as they come it
+ * takes several small ones, and writing costs nearly twice as much.
+ */
 static int write_stretch(struct hd_store_file *file)
 {
-    uint64_t at_bytes = file->stretch_begin_bytes;
-    size_t first = 0, count = file->piece_count;
-
-    file->piece_count = 0;
-    while (first < count) {
-        ssize_t n = pwritev(file->partial.fd, file->pieces + first, (int)(count - first), (off_t)at_bytes);
+    while (file->stretch_begin_bytes < file->stretch_end_bytes) {
+        ssize_t n = pwrite(file->partial.fd, file->held + file->stretch_begin_bytes % PART_BYTES,
+                           (size_t)(file->stretch_end_bytes - file->stretch_begin_bytes),
+                           (off_t)file->stretch_begin_bytes);
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0)
+        if (n <= 0) {
+            file->stretch_begin_bytes = file->stretch_end_bytes;
             return fail(file, n < 0 ? -errno : -EIO);
-        at_bytes += (uint64_t)n;
-        first = skip_pieces(file->pieces, first, (size_t)n);
+        }
+        file->stretch_begin_bytes += (uint64_t)n;
     }
     return 0;
+}
+
+int hd_store_file_write_out(struct hd_store_file *file)
+{
+    int r = file->common.error < 0 ? file->common.error : write_stretch(file);
+
+    file->stretch_begin_bytes = file->stretch_end_bytes;
+    free(file->held);
+    file->held = NULL;
+    return r;
+}
+
+static int need_memory(struct hd_store_file *file)
+{
+    uint64_t size_bytes = file->common.digest.partition.object_bytes;
+
+    if (file->held == NULL)
+        file->held = malloc(size_bytes < PART_BYTES ? (size_t)size_bytes : PART_BYTES);
+    return file->held != NULL ? 0 : hd_store_fail(&file->common, -ENOMEM, "out of memory");
 }
 
 static bool is_zero(const uint8_t *bytes, size_t size_bytes)
@@ -98,19 +110,31 @@ static int file_write(struct hd_store *store, uint64_t offset_bytes, const uint8
 
     if (file->is_sparse && !file->has_garbage && is_zero(bytes, size_bytes))
         return 0;
-    if (file->piece_count == HD_STRETCH_PIECES || (file->piece_count > 0 && offset_bytes != file->stretch_end_bytes))
-        if ((r = write_stretch(file)) < 0)
+    if (offset_bytes != file->stretch_end_bytes && (r = write_stretch(file)) < 0)
+        return r;
+    if ((r = need_memory(file)) < 0)
+        return r;
+    if (file->stretch_begin_bytes == file->stretch_end_bytes)
+        file->stretch_begin_bytes = file->stretch_end_bytes = offset_bytes;
+    while (size_bytes > 0) {
+        size_t at_bytes = (size_t)(file->stretch_end_bytes % PART_BYTES);
+        size_t n = size_bytes < PART_BYTES - at_bytes ? size_bytes : PART_BYTES - at_bytes;
+
+        memcpy(file->held + at_bytes, bytes, n);
+        bytes += n;
+        size_bytes -= n;
+        file->stretch_end_bytes += n;
+        if (at_bytes + n == PART_BYTES && (r = write_stretch(file)) < 0)
             return r;
-    if (file->piece_count == 0)
-        file->stretch_begin_bytes = offset_bytes;
-    file->pieces[file->piece_count++] = (struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = size_bytes };
-    file->stretch_end_bytes = offset_bytes + size_bytes;
+    }
     return 0;
 }
 
+/* All of it was copied. */
 static int file_flush(struct hd_store *store)
 {
-    return file_of(store)->piece_count > 0 ? write_stretch(file_of(store)) : 0;
+    (void)store;
+    return 0;
 }
 
 /* The place's buffer is shared by all its files: the transport recovers one block at a time. */
@@ -120,7 +144,7 @@ static const uint8_t *file_read(struct hd_store *store, uint64_t offset_bytes, s
     struct hd_place *place = file->place;
     size_t done_bytes = 0;
 
-    if (file_flush(store) < 0)
+    if (write_stretch(file) < 0)
         return NULL;
     if (size_bytes > place->block_bytes) {
         uint8_t *block = realloc(place->block, size_bytes);
@@ -152,8 +176,8 @@ static const uint8_t *file_read(struct hd_store *store, uint64_t offset_bytes, s
 
 static void file_complete(struct hd_store *store, uint64_t block)
 {
-    if (file_flush(store) == 0)
-        hd_journal_note(&file_of(store)->partial.journal, store, block);
+    /* The end of it may be held back: if that is lost, its value does not match, and the block comes again. */
+    hd_journal_note(&file_of(store)->partial.journal, store, block);
 }
 
 static void file_reset(struct hd_store *store, uint64_t block)
@@ -161,17 +185,12 @@ static void file_reset(struct hd_store *store, uint64_t block)
     struct hd_store_file *file = file_of(store);
     const struct hd_partition *partition = &store->digest.partition;
 
-    (void)file_flush(store); /* of another block, perhaps */
+    (void)write_stretch(file); /* of another block, perhaps */
     if (file->is_sparse && !file->has_garbage &&
         fallocate(file->partial.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                   (off_t)hd_partition_block_offset(partition, block),
                   (off_t)hd_partition_block_bytes(partition, block)) < 0)
         file->has_garbage = true;
-}
-
-static bool file_is_drained(const struct hd_store *store)
-{
-    return ((const struct hd_store_file *)store)->piece_count == 0;
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -195,11 +214,14 @@ void hd_partial_delete(struct hd_place *place, struct hd_partial_file *partial)
     hd_partial_close(partial);
 }
 
-/* What write() was given since the last flush is left: it may be gone, and was not complete in any case. */
 static void file_release(struct hd_store *store)
 {
     struct hd_store_file *file = file_of(store);
 
+    if (file->is_discarded)
+        free(file->held);
+    else
+        (void)hd_store_file_write_out(file);
     hd_journal_write(&file->partial.journal, store);
     if (file->is_discarded || file->partial.identity == NULL || store->complete_count == 0)
         hd_partial_delete(file->place, &file->partial);
@@ -213,7 +235,6 @@ static const struct hd_store_ops file_ops = {
     .complete = file_complete,
     .reset = file_reset,
     .flush = file_flush,
-    .is_drained = file_is_drained,
     .release = file_release,
 };
 
@@ -326,7 +347,7 @@ void hd_store_set_sparse(struct hd_store *store)
     struct hd_store_file *file = hd_store_as_file(store);
     bool has_worked;
 
-    if (file == NULL || file->is_sparse || file_flush(store) < 0)
+    if (file == NULL || file->is_sparse || write_stretch(file) < 0)
         return;
     file->is_sparse = true;
     if (!file->is_reserved && !file->has_garbage)

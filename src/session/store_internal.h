@@ -93,8 +93,6 @@ HERALD_CHECKED int hd_journal_read(int fd, struct hd_identity *ret_identity, str
 
 /* ---- files: store_file.c ---- */
 
-enum { HD_STRETCH_PIECES = 64 };
-
 /* A file below ".herald-partial". Its lock is held as long as fd is open. The journal is not open all the time: there
    may be many of them, and descriptors are few. */
 struct hd_partial_file {
@@ -114,10 +112,9 @@ struct hd_store_file {
     bool wants_room; /* all of it is to be reserved */
     bool is_reserved;
     bool has_garbage; /* where nothing was written there may be something else than zeroes */
-    /* What write() was given since the last flush: one stretch without a gap. */
+    /* What is held back: one stretch of the file without a gap; the bytes lie in `held` as in its part of the file. */
     uint64_t stretch_begin_bytes, stretch_end_bytes;
-    size_t piece_count;
-    struct iovec pieces[HD_STRETCH_PIECES];
+    uint8_t *held; /* NULL: not needed yet */
 };
 
 /* @return NULL if it is not a file. */
@@ -131,6 +128,9 @@ void hd_partial_reopen_journal(struct hd_place *place, struct hd_partial_file *p
 
 /* Deletes file and journal and closes both. */
 void hd_partial_delete(struct hd_place *place, struct hd_partial_file *partial);
+
+/* Writes what is held back, and frees its memory. @return 0; the store's sticky -errno */
+HERALD_CHECKED int hd_store_file_write_out(struct hd_store_file *file);
 
 /* hd_store_reserve(), whatever earlier runs may have left. */
 HERALD_CHECKED int hd_store_file_reserve(struct hd_store_file *file, struct herald_error *error);

@@ -560,7 +560,7 @@ uint64_t hd_store_resume(struct hd_store *store, struct hd_place *place, const s
     struct hd_kept *kept;
     uint64_t resumed_bytes = 0;
 
-    if (file == NULL || hd_store_flush(store) < 0)
+    if (file == NULL || hd_store_file_write_out(file) < 0)
         return 0;
     kept = take(place, identity);
     if (kept != NULL) {
@@ -597,7 +597,8 @@ void hd_store_keep(struct hd_store *store, struct hd_place *place)
 
     if (hd_store_is_resumable(store) && is_superseded(place, &file->partial))
         hd_store_discard(store);
-    if (!hd_store_is_resumable(store) || place->kept_count >= KEPT_MAX || (kept = calloc(1, sizeof(*kept))) == NULL) {
+    if (!hd_store_is_resumable(store) || hd_store_file_write_out(file) < 0 || place->kept_count >= KEPT_MAX ||
+        (kept = calloc(1, sizeof(*kept))) == NULL) {
         (void)hd_store_free(store);
         return;
     }

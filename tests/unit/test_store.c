@@ -213,14 +213,14 @@ static void a_file_holds_what_was_written_in_any_order(void **state)
     }
 }
 
-static void long_runs_are_written_in_several_calls(void **state)
+static void a_file_with_gaps_is_filled_later(void **state)
 {
     struct kit *kit = *state;
 
     kit_object(kit, UINT64_C(1000) * KIT_SEGMENT_BYTES, 1);
     kit_open_place(kit, HERALD_CLASH_OVERWRITE, false);
     kit_open_file(kit);
-    /* All of it, from where it lies, with nothing but the last segment of each block missing. */
+    /* All of it, with nothing but the last segment of each block missing, which come then. */
     for (int round = 0; round < 2; round++)
         for (uint64_t segment = 0; segment < 1000; segment++) {
             uint64_t offset_bytes = segment * KIT_SEGMENT_BYTES;
@@ -236,6 +236,86 @@ static void long_runs_are_written_in_several_calls(void **state)
     kit_flush(kit);
     kit_require_digest(kit);
     assert_memory_equal(kit->sink.read_at(kit->sink.user, 0, 100000), kit->bytes, 100000);
+}
+
+/* How much of the object, from its beginning, lies in the unfinished file. */
+static size_t written_bytes(struct kit *kit)
+{
+    size_t size_bytes = (size_t)kit->facts.partition.object_bytes, same_bytes = 0;
+    uint8_t *bytes = calloc(1, size_bytes);
+    int fd = open(kit_partial(kit, ".part"), O_RDONLY | O_CLOEXEC);
+
+    assert_non_null(bytes);
+    assert_int_equal(pread(fd, bytes, size_bytes, 0), size_bytes);
+    (void)close(fd);
+    while (same_bytes < size_bytes && bytes[same_bytes] == kit->bytes[same_bytes])
+        same_bytes++;
+    free(bytes);
+    return same_bytes;
+}
+
+/* Page caches take it at half the cost or less then. */
+static void what_comes_in_order_is_written_in_aligned_parts(void **state)
+{
+    struct kit *kit = *state;
+    struct hd_finished finished;
+
+    kit_object(kit, 100000, 1);
+    kit_open_place(kit, HERALD_CLASH_OVERWRITE, false);
+    kit_open_file(kit);
+    kit_segments(kit, 0, 320);
+    kit_flush(kit);
+    assert_int_equal(written_bytes(kit), 0);
+    kit_segments(kit, 320, 10);
+    assert_int_equal(written_bytes(kit), 32768);
+    kit_segments(kit, 330, 320);
+    kit_flush(kit);
+    assert_int_equal(written_bytes(kit), 32768);
+    kit_segments(kit, 650, 350);
+    kit_require_digest(kit);
+    kit_finish(kit, &(struct hd_finish){ .name = "object" }, &finished);
+    assert_int_equal(finished.error.code, 0);
+    kit_require_object(kit, "object");
+}
+
+static void what_does_not_follow_has_the_part_before_it_written(void **state)
+{
+    struct kit *kit = *state;
+
+    kit_object(kit, 100000, 1);
+    kit_open_place(kit, HERALD_CLASH_OVERWRITE, false);
+    kit_open_file(kit);
+    kit_segments(kit, 0, 10);
+    kit_flush(kit);
+    assert_int_equal(written_bytes(kit), 0);
+    kit_segments(kit, 11, 1);
+    assert_int_equal(written_bytes(kit), 1000);
+}
+
+/* What is held back to the end meets a full disk only there. */
+static void fill_disk_at_the_end(struct kit *kit)
+{
+    const struct hd_place_config config = { .directory = kit->directory };
+    struct hd_finished finished;
+
+    kit_require_step(hd_place_new(&kit->place, &config, NULL) == 0, 1);
+    kit->facts.is_provisional = true;
+    kit_open_file(kit);
+    kit_everything(kit);
+    kit_require_step(hd_store_error(kit->store, NULL) == 0, 2);
+    kit_finish(kit, &(struct hd_finish){ .name = "object" }, &finished);
+    kit_require_step(finished.error.code == -ENOSPC, 3);
+    kit_require_step(strstr(finished.error.cause, "disk full: the file has 60.0 kB, ") != NULL, 4);
+    kit_require_step(!kit_exists(kit, "object"), 5);
+    kit->place = hd_place_free(kit->place);
+}
+
+static void a_disk_that_is_full_at_the_end_is_told(void **state)
+{
+    struct kit *kit = *state;
+
+    kit_object(kit, 60000, 1);
+    kit_in_file_system(kit, "size=48k", fill_disk_at_the_end);
 }
 
 static void a_block_can_be_read_back_before_it_was_flushed(void **state)
@@ -469,7 +549,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_block_that_begins_anew_counts_once, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(segments_of_a_complete_block_change_nothing, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_file_holds_what_was_written_in_any_order, kit_setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(long_runs_are_written_in_several_calls, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(a_file_with_gaps_is_filled_later, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(what_comes_in_order_is_written_in_aligned_parts, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(what_does_not_follow_has_the_part_before_it_written, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(a_disk_that_is_full_at_the_end_is_told, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_block_can_be_read_back_before_it_was_flushed, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(recovered_segments_are_taken_when_their_block_is_complete, kit_setup,
                                         kit_teardown),
