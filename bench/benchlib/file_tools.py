@@ -164,7 +164,7 @@ def norm_receive(cell, index):
 
 
 def tcp_send(cell):
-    """One connection to each."""
+    """One connection to each, with the least that a program can do."""
     return [cell.program('bench-copy-tcp'), 'send', cell.file, TCP_PORT,
             *(address(1 + index) for index in range(cell.receivers))]
 
@@ -172,6 +172,18 @@ def tcp_send(cell):
 def tcp_receive(cell, index):
     """Ends with the connection."""
     return [cell.program('bench-copy-tcp'), 'receive', cell.inbox(index) / 'file', TCP_PORT]
+
+
+def socat_send(cell):
+    """One socat for each connection, as one does it by hand."""
+    calls = ''.join(f'socat -u FILE:{cell.file} TCP:{address(1 + index)}:{TCP_PORT} & '
+                    for index in range(cell.receivers))
+    return ['sh', '-c', calls + 'wait']
+
+
+def socat_receive(cell, index):
+    """Ends with the connection."""
+    return ['socat', '-u', f'TCP-LISTEN:{TCP_PORT}', f'CREATE:{cell.inbox(index) / "file"}']
 
 
 TOOLS = [
@@ -185,8 +197,10 @@ TOOLS = [
          marker=', verified,', has_file=False),
     Tool('herald_data', 'library --rate max, in memory', 'herald', herald_data_send, herald_data_receive, joined,
          marker='complete, verified', has_file=False),
-    Tool('tcp', 'TCP, a copy to each', 'rival', tcp_send, tcp_receive,
+    Tool('tcp', 'TCP (sendfile), a copy to each', 'rival', tcp_send, tcp_receive,
          lambda program: program.bound('tcp', TCP_PORT)),
+    Tool('tcp_socat', 'TCP (socat), a copy to each', 'rival', socat_send, socat_receive,
+         lambda program: program.bound('tcp', TCP_PORT), needs='socat'),
     Tool('udpcast', 'udpcast', 'rival', udpcast_send, udpcast_receive,
          lambda program: program.bound('udp', UDPCAST_PORT), marker='Transfer complete',
          marker_late_ms=UDPCAST_EXIT_WAIT_MS, needs='udp-sender'),
