@@ -221,7 +221,7 @@ static void file_release(struct hd_store *store)
     if (file->is_discarded)
         free(file->held);
     else
-        (void)hd_store_file_write_out(file);
+        (void)!hd_store_file_write_out(file);
     hd_journal_write(&file->partial.journal, store);
     if (file->is_discarded || file->partial.identity == NULL || store->complete_count == 0)
         hd_partial_delete(file->place, &file->partial);
