@@ -512,6 +512,14 @@ HERALD_API int64_t herald_norm_receiver_input_run(herald_norm_receiver *receiver
                                                   size_t datagram_bytes, uint64_t now_ns);
 
 /**
+ * Tells how long the packets that are handed in from now on have waited on this host, such as in a socket's buffer
+ * while the process was stopped; 0 at first. Answers to probes among them say so, and so the sender does not take the
+ * wait for a long way, by which it would slow down repairs for everybody (RFC 5740 section 5.5.1). Nothing else is
+ * timed by it.
+ */
+HERALD_API void herald_norm_receiver_set_waited(herald_norm_receiver *receiver, uint64_t waited_ns);
+
+/**
  * Feedback to send: to the group, or to a sender by unicast. It lies in the buffer, which needs
  * HERALD_NORM_BUFFER_BYTES(segment_bytes_max); only the content of an answer given to _acknowledge() is a payload,
  * valid until the next call of that or of input().

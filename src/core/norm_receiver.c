@@ -414,6 +414,11 @@ int herald_norm_receiver_input(herald_norm_receiver *receiver, const struct hera
     return r < 0 ? (int)r : 0;
 }
 
+void herald_norm_receiver_set_waited(herald_norm_receiver *receiver, uint64_t waited_ns)
+{
+    receiver->waited_ns = waited_ns;
+}
+
 /* --- time --- */
 
 uint64_t herald_norm_receiver_next_timeout(const herald_norm_receiver *receiver)

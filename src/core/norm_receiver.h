@@ -293,6 +293,7 @@ struct hd_rx_remote {
 struct herald_norm_receiver {
     struct herald_norm_receiver_config config;
     struct hd_random random;
+    uint64_t waited_ns;                                /* herald_norm_receiver_set_waited() */
     struct herald_norm_receiver_statistics statistics; /* lost_datagrams: of senders that are forgotten */
 
     struct hd_rx_remote *remotes;

@@ -204,7 +204,7 @@ void hd_rx_command_probe(herald_norm_receiver *receiver, struct hd_rx_remote *re
         hd_cc_probe_add_node(&probe, &node, receiver->config.node_id);
     hd_cc_receiver_on_probe(&remote->cc, &probe, &receiver->random, now_ns);
     remote->probe_sent = message->cc.sent;
-    remote->probe_ns = now_ns;
+    remote->probe_ns = receiver->waited_ns < now_ns ? now_ns - receiver->waited_ns : 0;
 }
 
 /* --- the application's --- */

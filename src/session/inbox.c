@@ -410,6 +410,7 @@ static void input(void *user, const struct herald_run *run, bool unicast)
         tell_ignored(inbox, run);
         return;
     }
+    herald_norm_receiver_set_waited(inbox->norm, hd_run_waited_ns(run));
     for (size_t done_bytes = 0; done_bytes < run->size_bytes;)
         done_bytes += input_some(inbox, run, done_bytes, unicast);
     hd_arrival_flush_all(inbox);

@@ -74,11 +74,68 @@ static void resting_keeps_the_rate(void **state)
     close_party(&anna);
 }
 
+/* ---- a receiver that was stopped ------------------------------------------------------------- */
+
+/* What is looked at while parties are driven. */
+struct watch {
+    const struct party *anna;
+    uint64_t until_ns;     /* 0: to the end */
+    uint64_t most_grtt_ns; /* since `until_ns` was last set */
+};
+
+static bool is_late_or_over(void *user)
+{
+    struct watch *watch = user;
+    struct herald_norm_sender_statistics statistics;
+
+    herald_delivery_get_statistics(watch->anna->delivery, &statistics);
+    if (statistics.grtt_ns > watch->most_grtt_ns)
+        watch->most_grtt_ns = statistics.grtt_ns;
+    return watch->until_ns > 0 ? herald_clock_ns() >= watch->until_ns : watch->anna->result == 1;
+}
+
+/* Its buffer has overflowed: what it answers first was asked long ago. If the group's round trip time were as long, all
+   repairs would wait by that. */
+static void a_receiver_that_was_stopped_is_not_far_away(void **state)
+{
+    static uint8_t bytes[6 * SIZE_BYTES];
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config keep = inbox_config(HERALD_INBOX_MEMORY);
+    struct party anna, bob, cara;
+    struct party *all[] = { &anna, &bob, &cara };
+    struct party *others[] = { &anna, &bob };
+    struct watch watch = { .anna = &anna };
+
+    (void)state;
+    send.rate_bytes_per_s = 8000000; /* for 3 s: the newest of 2 s is not in its buffer any more */
+    send.expect_count = 2;
+    anna = open_delivery(&send);
+    bob = open_inbox(&keep);
+    cara = open_inbox(&keep);
+    add_bytes(&anna, "paced", bytes, sizeof(bytes));
+    while (!is_sending(&anna)) {
+        watch.until_ns = herald_clock_ns() + 10 * MS;
+        drive(all, 3, is_late_or_over, &watch);
+    }
+    watch.until_ns = herald_clock_ns() + 2000 * MS;
+    drive(others, 2, is_late_or_over, &watch);
+    watch = (struct watch){ .anna = &anna };
+    drive(all, 3, is_late_or_over, &watch);
+    assert_int_equal(anna.result, 1);
+    assert_int_equal(recipient_of(&anna, 0).state, HERALD_RECIPIENT_COMPLETE);
+    assert_int_equal(recipient_of(&anna, 1).state, HERALD_RECIPIENT_COMPLETE);
+    assert_in_range(watch.most_grtt_ns, 1, 1000 * MS);
+    close_party(&anna);
+    close_party(&bob);
+    close_party(&cara);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_rate_allows_is_let_gather),
         cmocka_unit_test(resting_keeps_the_rate),
+        cmocka_unit_test(a_receiver_that_was_stopped_is_not_far_away),
     };
 
     return cmocka_run_group_tests(tests, enter_namespace, NULL);

@@ -329,6 +329,21 @@ static void test_nack_echoes_the_probe_and_carries_feedback(void **state)
     rx_free(rx);
 }
 
+static void test_a_probe_that_waited_here_was_held_as_long(void **state)
+{
+    struct rx *rx = rx_new(NULL, 640);
+
+    (void)state;
+    herald_norm_receiver_set_waited(rx->receiver, 700 * RX_MS);
+    rx_probe(rx, 77, 5000 * RX_S, false);
+    herald_norm_receiver_set_waited(rx->receiver, 0);
+    rx_data(rx, 0, 1, 0);
+    assert_non_null(strstr(ask(rx), "N(b0/0)"));
+    assert_int_equal(hd_timestamp_ns(rx->message.nack.response),
+                     (5000 * RX_S + 700 * RX_MS + (rx->sent_ns - RX_S)) / 1000 * 1000);
+    rx_free(rx);
+}
+
 static void test_nack_goes_to_the_sender_if_feedback_is_unicast(void **state)
 {
     struct herald_norm_receiver_config config = rx_config();
@@ -619,6 +634,7 @@ int main(void)
         cmocka_unit_test(test_nack_is_split_at_the_segment_size),
         cmocka_unit_test(test_nack_names_its_sender_and_has_no_sequence),
         cmocka_unit_test(test_nack_echoes_the_probe_and_carries_feedback),
+        cmocka_unit_test(test_a_probe_that_waited_here_was_held_as_long),
         cmocka_unit_test(test_nack_goes_to_the_sender_if_feedback_is_unicast),
         cmocka_unit_test(test_nack_names_the_block_length_with_fec_scheme_129),
         cmocka_unit_test(test_nack_is_refused_a_buffer_that_is_too_small),
