@@ -183,15 +183,35 @@ void hd_people_set_state(herald_delivery *delivery, struct hd_recipient *recipie
 
 /* ---- heard ----------------------------------------------------------------------------------- */
 
-/* One who says nothing of itself, and yet takes part: not herald. */
+/* The expected one of that name, or that address, takes over what was heard under the node id. */
+static struct hd_recipient *recognise(herald_delivery *delivery, struct hd_recipient *recipient, const char *host)
+{
+    struct hd_recipient *expected = find_expected(delivery, host, &recipient->facts.address.address);
+    struct hd_recipient *last = &delivery->people[delivery->people_count - 1];
+
+    if (expected == NULL)
+        return recipient;
+    expected->facts.node_id = recipient->facts.node_id;
+    expected->facts.address = recipient->facts.address;
+    expected->facts.heard_ns = recipient->facts.heard_ns;
+    expected->messages = recipient->messages;
+    unlist(delivery, recipient); /* a stranger so far, perhaps */
+    *recipient = *last;
+    delivery->people_count--;
+    return expected == last ? recipient : expected;
+}
+
+/* One who says nothing of itself, and yet takes part: not herald. It may be expected by its address. */
 static void meet_stranger(herald_delivery *delivery, struct hd_recipient *recipient)
 {
-    if (recipient->facts.state == HERALD_RECIPIENT_EXPECTED && !recipient->facts.is_herald &&
-        (recipient->facts.is_expected || ++recipient->messages >= STRANGER_MESSAGES)) {
-        delivery->someone_new = true;
-        delivery->new_ns = delivery->now_ns;
-        hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_HERE);
-    }
+    if (recipient->facts.state != HERALD_RECIPIENT_EXPECTED || recipient->facts.is_herald ||
+        (!recipient->facts.is_expected && ++recipient->messages < STRANGER_MESSAGES))
+        return;
+    if (!recipient->facts.is_expected)
+        recipient = recognise(delivery, recipient, "");
+    delivery->someone_new = true;
+    delivery->new_ns = delivery->now_ns;
+    hd_people_set_state(delivery, recipient, HERALD_RECIPIENT_HERE);
 }
 
 /* Whether somebody else speaks for it: one who does not have its address. It may have moved if it was not heard. */
@@ -266,24 +286,6 @@ static void copy_text(char *ret_text, size_t size_bytes, const struct hd_text *t
 
     memcpy(ret_text, text->at, length);
     ret_text[length] = '\0';
-}
-
-/* The expected one of that name takes over what was heard under the node id. */
-static struct hd_recipient *recognise(herald_delivery *delivery, struct hd_recipient *recipient, const char *host)
-{
-    struct hd_recipient *expected = find_expected(delivery, host, &recipient->facts.address.address);
-    struct hd_recipient *last = &delivery->people[delivery->people_count - 1];
-
-    if (expected == NULL)
-        return recipient;
-    expected->facts.node_id = recipient->facts.node_id;
-    expected->facts.address = recipient->facts.address;
-    expected->facts.heard_ns = recipient->facts.heard_ns;
-    expected->messages = recipient->messages;
-    unlist(delivery, recipient); /* a stranger so far, perhaps */
-    *recipient = *last;
-    delivery->people_count--;
-    return expected == last ? recipient : expected;
 }
 
 /* Who is expected by name and by address is one, not two. @return where the recipient is now. */

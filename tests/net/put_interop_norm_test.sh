@@ -311,11 +311,25 @@ comes_late() {
     stop late-nrl
 }
 
+# It says nothing of itself: only its address tells that it is the one.
+expected_by_address() {
+    content 100000
+    mkdir "$T/address-nrl"
+    echo 10.0.0.2 >"$T/address-hosts"
+    start address-nrl A nrl_peer receive --node 11 --directory "$T/address-nrl" --sync-all --port 7001
+    wait_line address-nrl.out '^ready$'
+    start address-put S herald put $GROUP:7001 "$T/bytes-100000" --expect-hosts "$T/address-hosts" --wait 30s
+    finish address-put
+    is 'NRL is expected by its address' $status 0
+    like 'and is one receiver, not two' address-put.err '^1 of 1 receiver has everything'
+    stop address-nrl
+}
+
 if [ "$which" = short ]; then
     selection
 else
     matrix
 fi
 settle_all
-case $which in short | all) comes_late ;; esac
+case $which in short | all) comes_late && expected_by_address ;; esac
 done_testing
