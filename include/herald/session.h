@@ -314,7 +314,8 @@ struct herald_inbox_config {
     const struct herald_address *accept; /**< senders that are listened to; none: all */
     size_t accept_count;
     uint64_t count;              /**< finish after so many objects, those that were skipped included; 0: never */
-    bool once;                   /**< finish when a sender's whole delivery is here, or has failed */
+    bool once;                   /**< finish when a sender's whole delivery is here, or has failed. DESCRIPTOR: nothing
+                                      of others is written once that has begun */
     size_t receive_buffer_bytes; /**< per socket; 0: 8 MiB asked */
 };
 

@@ -27,7 +27,7 @@ static const struct option get_options[] = {
     { "count", 0, "N", OPTION_NUMBER, AT(count), 1, INT64_MAX, NULL, NULL, NULL,
       "end after N objects, skipped ones included" },
     { "once", 0, NULL, OPTION_FLAG, AT(once), 0, 0, NULL, NULL, NULL,
-      "end when all that one herald put sends is here, or has failed" },
+      "end when all that one herald put sends is here, or has failed; with -o -, nothing of others gets among it" },
     { "for", 0, "DURATION", OPTION_DURATION, AT(for_ns), 1000000, INT64_MAX, NULL, NULL, NULL,
       "end after this time; status 4 if nothing came, 1 if what --count or --once want is not complete" },
     { "on-complete", 0, "CMD", OPTION_TEXT, AT(on_complete), 0, 0, NULL, NULL, "command",

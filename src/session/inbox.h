@@ -149,6 +149,7 @@ struct herald_inbox {
     bool has_unsent, is_busy, is_stopped, is_finishing, is_done;
     bool has_new;          /* some arrival is_new */
     bool is_cut;           /* it ends, as what the descriptor's reader was given cannot be completed: result_error */
+    uint32_t writer_id;    /* `once`, to a descriptor: whose delivery is written to it; 0: nobody's yet */
     bool has_enough;       /* `count` is reached: what else is under way is not wanted */
     bool has_waiting;      /* something complete may have to wait whether it is wanted, or nothing more is */
     bool discards;         /* config.fd is /dev/null */
@@ -204,6 +205,8 @@ void hd_arrival_on_info(herald_inbox *inbox, struct hd_arrival *arrival, const u
 int hd_arrival_open_store(herald_inbox *inbox, struct hd_arrival *arrival, bool is_sparse, struct herald_error *error);
 /* Objects go to a descriptor one after the other: this is the first of those that wait for it. */
 bool hd_arrival_has_turn(const herald_inbox *inbox, const struct hd_arrival *arrival);
+/* It is written to the descriptor now. */
+void hd_arrival_note_writer(herald_inbox *inbox, const struct hd_arrival *arrival);
 /* Says who it is to the application, and to its own journal. */
 void hd_arrival_introduce(herald_inbox *inbox, struct hd_arrival *arrival);
 /* Gives it a name of ours if it has none. @return 0; -ENOMEM with *error. */

@@ -510,6 +510,8 @@ bool hd_arrival_has_turn(const herald_inbox *inbox, const struct hd_arrival *arr
 {
     if (inbox->is_finishing || inbox->is_stopped || !hd_arrival_has_room(inbox, arrival))
         return false;
+    if (inbox->writer_id != 0 && inbox->writer_id != arrival->sender_id)
+        return false;
     for (uint32_t i = 0; i < inbox->arrival_end; i++) {
         const struct hd_arrival *other = &inbox->arrivals[i];
 
@@ -522,6 +524,15 @@ bool hd_arrival_has_turn(const herald_inbox *inbox, const struct hd_arrival *arr
             return false;
     }
     return true;
+}
+
+/* Of one delivery there is to be nothing else in the output: another's object would be cut off when it ends. */
+void hd_arrival_note_writer(herald_inbox *inbox, const struct hd_arrival *arrival)
+{
+    const struct hd_origin *origin = hd_origin_find(inbox, arrival->sender_id);
+
+    if (inbox->config.once && inbox->writer_id == 0 && origin != NULL && origin->is_herald)
+        inbox->writer_id = arrival->sender_id;
 }
 
 /* @return 0, also if it has to wait for its turn; -errno with *error. */
@@ -546,6 +557,8 @@ int hd_arrival_open_store(herald_inbox *inbox, struct hd_arrival *arrival, bool 
         r = hd_store_new_descriptor(&arrival->store, inbox->config.fd, WINDOW_BYTES, &facts, error);
     else
         return 0;
+    if (r == 0 && inbox->config.kind == HERALD_INBOX_DESCRIPTOR && arrival->size_bytes > 0)
+        hd_arrival_note_writer(inbox, arrival);
     if (r == 0)
         hd_store_as_sink(arrival->store, &arrival->sink);
     return r;

@@ -35,6 +35,7 @@ int hd_stream_open(herald_inbox *inbox, struct hd_arrival *arrival, struct heral
         return hd_store_new_growing_memory(&arrival->store, memory_bytes, error);
     if (!hd_arrival_has_turn(inbox, arrival))
         return 0;
+    hd_arrival_note_writer(inbox, arrival);
     return hd_store_new_growing_descriptor(&arrival->store, inbox->config.fd, error);
 }
 

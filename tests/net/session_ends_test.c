@@ -91,7 +91,7 @@ static void a_delivery_does_not_replace_its_own_file(void **state)
 
 /* ---- what was written cannot be taken back --------------------------------------------------- */
 
-/* A pipe's reader, who stops the sender when he has got a part. */
+/* A pipe's reader, who stops the sender, if there is one, when he has got a part. */
 struct reader {
     struct party *sender, *party;
     int fd;
@@ -110,9 +110,53 @@ static bool reads_until_done(void *user)
         assert_true(n > 0);
         reader->size_bytes += (size_t)n;
     }
-    if (reader->size_bytes > 0)
+    if (reader->size_bytes > 0 && reader->sender != NULL)
         herald_delivery_stop(reader->sender->delivery);
     return reader->party->result == 1;
+}
+
+/* A pipe's reader, who lets others in when he has got a part. */
+static bool reads_a_part(void *user)
+{
+    struct reader *reader = user;
+
+    (void)reads_until_done(reader);
+    return reader->size_bytes > 0 || reader->party->result == 1;
+}
+
+/* Another sender's object could begin between two of the delivery, or be cut off by its end. */
+static void once_writes_a_single_delivery(void **state)
+{
+    static uint8_t bytes[5000000];
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_DESCRIPTOR);
+    struct party anna, bob, carl;
+    struct party *parties[] = { &anna, &bob, &carl };
+    struct reader reader;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    receive.fd = ends[1];
+    receive.once = true;
+    send.rate_bytes_per_s = 1000000;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    add_bytes(&anna, "first", bytes, 300000);
+    add_bytes(&anna, "second", bytes, 200000);
+    reader = (struct reader){ .party = &bob, .fd = ends[0] };
+    drive(parties, 2, reads_a_part, &reader);
+    carl = open_delivery(&send);
+    add_bytes(&carl, "other", bytes, sizeof(bytes));
+    drive(parties, 3, reads_until_done, &reader);
+    assert_int_equal(reader.size_bytes, 500000);
+    assert_int_equal(bob.told[HERALD_INBOX_DONE], 2);
+    assert_int_equal(herald_inbox_result(bob.inbox, &bob.error), 0);
+    close_party(&anna);
+    close_party(&bob);
+    close_party(&carl);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 static void nothing_follows_what_is_incomplete(void **state)
@@ -191,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_inbox_takes_exactly_so_many_objects),
         cmocka_unit_test(a_delivery_does_not_replace_its_own_file),
+        cmocka_unit_test(once_writes_a_single_delivery),
         cmocka_unit_test(nothing_follows_what_is_incomplete),
         cmocka_unit_test(an_inbox_that_wakes_late_says_good_bye),
     };
