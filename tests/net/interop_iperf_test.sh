@@ -45,5 +45,5 @@ done
 is 'herald sends as an iperf client does' $status 0
 wait_line iperf_in.out ' [0-9]+/ *[0-9]+ \([0-9.]+%\)'
 like 'iperf receives them all: none lost of 20' iperf_in.out ' 0/ *2[01] \(0%\)'
-stop iperf_in
+# iperf is killed: told to end, now and then it does not.
 done_testing
