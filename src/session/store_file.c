@@ -218,15 +218,14 @@ static void file_release(struct hd_store *store)
 {
     struct hd_store_file *file = file_of(store);
 
-    if (file->is_discarded)
+    if (file->is_discarded || file->partial.identity == NULL || store->complete_count == 0) {
         free(file->held);
-    else
-        (void)!hd_store_file_write_out(file);
-    hd_journal_write(&file->partial.journal, store);
-    if (file->is_discarded || file->partial.identity == NULL || store->complete_count == 0)
         hd_partial_delete(file->place, &file->partial);
-    else
-        hd_partial_close(&file->partial);
+        return;
+    }
+    (void)!hd_store_file_write_out(file);
+    hd_journal_write(&file->partial.journal, store);
+    hd_partial_close(&file->partial);
 }
 
 static const struct hd_store_ops file_ops = {
