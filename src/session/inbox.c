@@ -29,6 +29,8 @@ enum {
 #define LOST_NS            S(30)
 #define QUIET_NS           S(2)
 #define STOP_MAX_NS        S(1)
+/* What is less is the slowness of this host, by which senders have to time repairs as well as by the way. */
+#define STOPPED_NS (S(1) / 2)
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
@@ -401,23 +403,31 @@ static size_t input_some(herald_inbox *inbox, const struct herald_run *run, size
     return taken_bytes > 0 ? (size_t)taken_bytes : packet_bytes;
 }
 
+/* A leap of the time: the process was stopped, and what has come meanwhile has waited for that. Or nothing came. */
+static void set_time(herald_inbox *inbox, uint64_t now_ns)
+{
+    if (now_ns <= inbox->now_ns)
+        return;
+    if (now_ns - inbox->now_ns >= STOPPED_NS)
+        inbox->resumed_ns = hd_realtime_ns();
+    inbox->now_ns = now_ns;
+}
+
 static void input(void *user, const struct herald_run *run, bool unicast)
 {
     herald_inbox *inbox = user;
-    uint64_t now_ns;
+    uint64_t waited_ns = run->time_ns > 0 && run->time_ns < inbox->resumed_ns ? inbox->resumed_ns - run->time_ns : 0;
 
     if (!is_accepted(inbox, &run->source.address)) {
         tell_ignored(inbox, run);
         return;
     }
-    herald_norm_receiver_set_waited(inbox->norm, hd_run_waited_ns(run));
+    herald_norm_receiver_set_waited(inbox->norm, waited_ns);
     for (size_t done_bytes = 0; done_bytes < run->size_bytes;)
         done_bytes += input_some(inbox, run, done_bytes, unicast);
     hd_arrival_flush_all(inbox);
     drain(inbox);
-    now_ns = herald_clock_ns();
-    if (now_ns > inbox->now_ns)
-        inbox->now_ns = now_ns;
+    set_time(inbox, herald_clock_ns());
 }
 
 static void tell_network(herald_inbox *inbox)
@@ -638,7 +648,7 @@ int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_err
 {
     int r;
 
-    inbox->now_ns = now_ns > inbox->now_ns ? now_ns : inbox->now_ns;
+    set_time(inbox, now_ns);
     inbox->is_busy = false;
     if (inbox->is_done)
         return 1;
@@ -648,6 +658,9 @@ int herald_inbox_process(herald_inbox *inbox, uint64_t now_ns, struct herald_err
         r = hd_node_receive(&inbox->node, input, inbox, inbox->now_ns);
     if (r < 0)
         return herald_error_set(error, r, "cannot receive: %s", strerror(-r));
+    /* All that waited is taken; the clock may be set before there is more. */
+    if (r == 0)
+        inbox->resumed_ns = 0;
     drain(inbox); /* with events that wait, as what was abandoned leaves them, it would do nothing */
     (void)herald_norm_receiver_handle_timeout(inbox->norm, inbox->now_ns);
     drain(inbox);

@@ -149,6 +149,7 @@ struct herald_inbox {
     bool has_unsent, is_busy, is_stopped, is_finishing, is_done;
     bool has_new;          /* some arrival is_new */
     bool is_cut;           /* it ends, as what the descriptor's reader was given cannot be completed: result_error */
+    uint64_t resumed_ns;   /* CLOCK_REALTIME: what came before has waited as we were stopped; 0: nothing has */
     uint32_t writer_id;    /* `once`, to a descriptor: whose delivery is written to it; 0: nobody's yet */
     bool has_enough;       /* `count` is reached: what else is under way is not wanted */
     bool has_waiting;      /* something complete may have to wait whether it is wanted, or nothing more is */

@@ -19,7 +19,6 @@ enum {
 
 #define NS_PER_S      UINT64_C(1000000000)
 #define EXIT_RETRY_NS NS_PER_S
-#define STOPPED_NS    (NS_PER_S / 2)
 
 uint64_t hd_random_number(void)
 {
@@ -312,14 +311,12 @@ int hd_node_receive(struct hd_node *node, hd_node_input *input, void *user, uint
     return r != 0 ? r : more;
 }
 
-uint64_t hd_run_waited_ns(const struct herald_run *run)
+uint64_t hd_realtime_ns(void)
 {
     struct timespec time;
-    uint64_t now_ns;
 
     (void)clock_gettime(CLOCK_REALTIME, &time);
-    now_ns = (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-    return run->time_ns > 0 && run->time_ns + STOPPED_NS < now_ns ? now_ns - run->time_ns : 0;
+    return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */

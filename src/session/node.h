@@ -69,11 +69,8 @@ HERALD_CHECKED int hd_node_open_exit(struct hd_node *node, const struct herald_s
  */
 HERALD_CHECKED int hd_node_receive(struct hd_node *node, hd_node_input *input, void *user, uint64_t now_ns);
 
-/*
- * How long a run has waited for a process that was stopped or suspended; otherwise 0. What is less than half a second
- * is this host's slowness, by which senders have to time repairs as well as by the way.
- */
-uint64_t hd_run_waited_ns(const struct herald_run *run);
+/* The clock by which the kernel says when packets came: CLOCK_REALTIME. */
+uint64_t hd_realtime_ns(void);
 
 /*
  * Sends one datagram by the interface on which its destination was heard: to the group, or by unicast. What cannot be
