@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The limit of file delivery on this machine: so many bytes by UDP_SEGMENT and UDP_GRO with the least that a program
- * can do, no protocol, no repairs, no digest. Each receiver throws away what arrives, or writes it into a file.
+ * can do, no protocol, no repairs. Each receiver throws away what arrives (-), or writes it into a file, or looks at
+ * all of it once, for herald's digest, or copies it into memory as well.
  *
- *     bench-blast-file BYTES FILE|- send|receive ...       the rest as common.h has it; -w and -n are needed
+ *     bench-blast-file BYTES FILE|-|digest|memory send|receive ...
+ *
+ * The rest of the options is as common.h has it; -w and -n are needed.
  *
  * The sender keeps within what the slowest receiver takes, by the shared page of common.h. Each datagram begins with
  * the number of bytes up to its end, so that loss, if the network has any, does not stop it: what is lost is missing.
  */
 #include "common.h"
+
+#include "digest.h" /* of src/session */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,10 +27,11 @@
 #include <unistd.h>
 
 enum {
-    RUN_BYTES = 65507, /* the most that one UDP datagram, and so one run, can have */
-    RING = 8,          /* send buffers in turn: together they fit the level 2 cache */
-    BATCH = 4,         /* coalesced packets per recvmmsg() */
-    AGAIN_US = 1000,   /* the last datagram is sent again so often, until all have it */
+    RUN_BYTES = 65507,      /* the most that one UDP datagram, and so one run, can have */
+    RING = 8,               /* send buffers in turn: together they fit the level 2 cache */
+    BATCH = 4,              /* coalesced packets per recvmmsg() */
+    MEMORY_BYTES = 2 << 20, /* two objects as bench-copy-data receives them: one is complete, the next comes */
+    AGAIN_US = 1000,        /* the last datagram is sent again so often, until all have it */
     STALL_NS = 1000000000,
 };
 
@@ -137,26 +143,45 @@ static uint64_t position_of(struct batch *batch, int count, size_t datagram_byte
     return position;
 }
 
-/* @return the bytes of the batch. */
-static uint64_t take_batch(struct batch *batch, int count, int file_fd)
+/* What a receiver does with what arrives. */
+struct sink {
+    int file_fd; /* -1: no file */
+    bool has_digest;
+    uint8_t *memory; /* used again and again, or NULL */
+    size_t datagram_bytes;
+    uint64_t bytes, datagrams, digest;
+};
+
+static void take_datagram(struct sink *sink, const unsigned char *datagram, size_t size_bytes)
+{
+    sink->digest += hd_digest_segment(sink->datagrams++, datagram, size_bytes);
+    if (sink->memory)
+        memcpy(sink->memory + sink->bytes % MEMORY_BYTES, datagram, size_bytes);
+    sink->bytes += size_bytes;
+}
+
+static void take_batch(struct sink *sink, struct batch *batch, int count)
 {
     struct iovec parts[BATCH];
-    uint64_t bytes = 0;
+    ssize_t bytes = 0;
 
     for (int i = 0; i < count; i++) {
         parts[i] = (struct iovec){ .iov_base = batch->payload[i], .iov_len = batch->messages[i].msg_len };
         bytes += batch->messages[i].msg_len;
+        for (size_t at = 0; sink->has_digest && at < parts[i].iov_len; at += sink->datagram_bytes)
+            take_datagram(sink, batch->payload[i] + at,
+                          parts[i].iov_len - at < sink->datagram_bytes ? parts[i].iov_len - at : sink->datagram_bytes);
     }
-    if (file_fd >= 0 && writev(file_fd, parts, count) != (ssize_t)bytes)
+    if (!sink->has_digest)
+        sink->bytes += (uint64_t)bytes;
+    if (sink->file_fd >= 0 && writev(sink->file_fd, parts, count) != bytes)
         bench_die("writev");
-    return bytes;
 }
 
-static void receive_all(struct bench_job *job, uint64_t total, int file_fd)
+static void receive_all(struct bench_job *job, uint64_t total, struct sink *sink)
 {
     static struct batch batch;
     struct bench_meter meter = { 0 };
-    uint64_t bytes = 0;
     int fd = bench_open_receiver(job);
     int on = 1;
 
@@ -174,11 +199,25 @@ static void receive_all(struct bench_job *job, uint64_t total, int file_fd)
 
         if (count <= 0)
             continue; /* the patience ran out: look for SIGTERM */
-        bytes += take_batch(&batch, count, file_fd);
+        take_batch(sink, &batch, count);
         meter.bytes = position_of(&batch, count, job->datagram_bytes);
         bench_window_show(&job->window, &meter);
     }
-    printf("{\"end_ns\": %llu, \"bytes\": %llu}\n", (unsigned long long)bench_clock_ns(), (unsigned long long)bytes);
+    printf("{\"end_ns\": %llu, \"bytes\": %llu, \"digest\": \"%016llx\"}\n", (unsigned long long)bench_clock_ns(),
+           (unsigned long long)sink->bytes, (unsigned long long)sink->digest);
+}
+
+static struct sink open_sink(const char *name, size_t datagram_bytes)
+{
+    struct sink sink = { .file_fd = -1, .datagram_bytes = datagram_bytes };
+
+    if (strcmp(name, "memory") == 0 && !(sink.memory = malloc(MEMORY_BYTES + BENCH_BUFFER_BYTES)))
+        bench_die("memory");
+    sink.has_digest = sink.memory || strcmp(name, "digest") == 0;
+    if (!sink.has_digest && strcmp(name, "-") != 0 &&
+        (sink.file_fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
+        bench_die(name);
+    return sink;
 }
 
 int main(int argc, char **argv)
@@ -186,7 +225,7 @@ int main(int argc, char **argv)
     struct bench_job job;
 
     if (argc < 4) {
-        fprintf(stderr, "usage: %s BYTES FILE|- send|receive ...\n", argv[0]);
+        fprintf(stderr, "usage: %s BYTES FILE|-|digest|memory send|receive ...\n", argv[0]);
         return 2;
     }
     const char *path = argv[2];
@@ -200,14 +239,14 @@ int main(int argc, char **argv)
     /* Whole datagrams only: the page counts bytes, whose sum has to be reached. */
     uint64_t datagrams = strtoull(argv[1], NULL, 10) / job.datagram_bytes + 1;
     uint64_t total = datagrams * job.datagram_bytes;
-    bool has_file = strcmp(path, "-") != 0;
-    int file_fd = has_file ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    struct sink sink;
 
-    if (has_file && file_fd < 0)
-        bench_die(path);
-    if (job.receives)
-        receive_all(&job, total, file_fd);
-    else
+    if (job.receives) {
+        sink = open_sink(path, job.datagram_bytes);
+        receive_all(&job, total, &sink);
+        free(sink.memory);
+    } else {
         send_all(&job, total);
+    }
     return 0;
 }

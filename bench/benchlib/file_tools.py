@@ -71,8 +71,8 @@ def joined(program):
 
 # ---- limits -----------------------------------------------------------------------------------------
 
-def blast(writes):
-    """The command lines of bench-blast-file."""
+def blast(sink):
+    """The command lines of bench-blast-file, whose receivers do that with what arrives; nothing: write a file."""
     def common(cell, file, role, number):
         return [cell.program('bench-blast-file'), cell.size_bytes, file, role, '-g', GROUP, '-p', PORT,
                 '-i', INTERFACE, '-s', SEGMENT_BYTES, '-w', cell.window(), '-n', number]
@@ -81,7 +81,7 @@ def blast(writes):
         return common(cell, '-', 'send', cell.receivers)
 
     def receive(cell, index):
-        return common(cell, cell.inbox(index) / 'file' if writes else '-', 'receive', index)
+        return common(cell, sink or cell.inbox(index) / 'file', 'receive', index)
 
     return send, receive
 
@@ -187,8 +187,10 @@ def socat_receive(cell, index):
 
 
 TOOLS = [
-    Tool('raw_blast', 'blast, nothing written', 'limit', *blast(False), joined, has_file=False),
-    Tool('write_blast', 'blast, written to a file', 'limit', *blast(True), joined),
+    Tool('raw_blast', 'blast, nothing written', 'limit', *blast('-'), joined, has_file=False),
+    Tool('digest_blast', 'blast, its digest taken', 'limit', *blast('digest'), joined, has_file=False),
+    Tool('memory_blast', 'blast, digest, copied to memory', 'limit', *blast('memory'), joined, has_file=False),
+    Tool('write_blast', 'blast, written to a file', 'limit', *blast(''), joined),
     Tool('herald', 'herald --rate auto', 'herald', herald_send('auto'), herald_receive, joined,
          marker='"verified":true'),
     Tool('herald_max', 'herald --rate max', 'herald', herald_send('max'), herald_receive, joined,
