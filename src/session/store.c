@@ -201,7 +201,7 @@ void hd_store_as_sink(struct hd_store *store, struct herald_norm_sink *ret_sink)
 
 int hd_store_flush(struct hd_store *store)
 {
-    return store->error < 0 ? store->error : store->ops->flush(store);
+    return store->error < 0 || store->ops->flush == NULL ? store->error : store->ops->flush(store);
 }
 
 int hd_store_error(const struct hd_store *store, struct herald_error *error)

@@ -23,12 +23,6 @@ static void discard_complete(struct hd_store *store, uint64_t block)
     (void)block;
 }
 
-static int discard_flush(struct hd_store *store)
-{
-    (void)store;
-    return 0;
-}
-
 static void discard_release(struct hd_store *store)
 {
     (void)store;
@@ -37,7 +31,6 @@ static void discard_release(struct hd_store *store)
 static const struct hd_store_ops discard_ops = {
     .write = discard_write,
     .complete = discard_complete,
-    .flush = discard_flush,
     .release = discard_release,
 };
 

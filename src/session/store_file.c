@@ -130,13 +130,6 @@ static int file_write(struct hd_store *store, uint64_t offset_bytes, const uint8
     return 0;
 }
 
-/* All of it was copied. */
-static int file_flush(struct hd_store *store)
-{
-    (void)store;
-    return 0;
-}
-
 /* The place's buffer is shared by all its files: the transport recovers one block at a time. */
 static const uint8_t *file_read(struct hd_store *store, uint64_t offset_bytes, size_t size_bytes)
 {
@@ -233,7 +226,6 @@ static const struct hd_store_ops file_ops = {
     .read = file_read,
     .complete = file_complete,
     .reset = file_reset,
-    .flush = file_flush,
     .release = file_release,
 };
 

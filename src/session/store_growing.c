@@ -45,12 +45,6 @@ static void complete_nothing(struct hd_store *store, uint64_t block)
     (void)block;
 }
 
-static int flush_nothing(struct hd_store *store)
-{
-    (void)store;
-    return 0;
-}
-
 static bool growing_has_left(const struct hd_store *store)
 {
     return ((const struct store_growing *)store)->fd >= 0 && store->received_bytes > 0;
@@ -65,7 +59,6 @@ static const struct hd_store_ops growing_ops = {
     .write = refuse_segment,
     .read = read_nothing,
     .complete = complete_nothing,
-    .flush = flush_nothing,
     .has_left = growing_has_left,
     .release = growing_release,
 };

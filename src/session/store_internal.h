@@ -8,8 +8,8 @@
 
 #include <sys/uio.h>
 
-/* What differs. All of them are set, but `reset`, `is_drained` and `has_left` may be NULL, and `read` if nothing is
-   kept. */
+/* What differs. All of them are set, but `reset`, `is_drained` and `has_left` may be NULL, `read` if nothing is kept,
+   and `flush` if write() keeps nothing by reference. */
 struct hd_store_ops {
     /* A segment of the store's current block. -EAGAIN: no room now. */
     int (*write)(struct hd_store *store, uint64_t offset_bytes, const uint8_t *bytes, size_t size_bytes);

@@ -85,12 +85,6 @@ static void memory_complete(struct hd_store *store, uint64_t block)
     (void)block;
 }
 
-static int memory_flush(struct hd_store *store)
-{
-    (void)store;
-    return 0;
-}
-
 static void memory_release(struct hd_store *store)
 {
     give_memory((struct store_memory *)store);
@@ -100,7 +94,6 @@ static const struct hd_store_ops memory_ops = {
     .write = memory_write,
     .read = memory_read,
     .complete = memory_complete,
-    .flush = memory_flush,
     .release = memory_release,
 };
 
