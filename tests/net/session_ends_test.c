@@ -196,11 +196,6 @@ static void nothing_follows_what_is_incomplete(void **state)
 
 /* ---- good-bye -------------------------------------------------------------------------------- */
 
-static bool has_begun(void *user)
-{
-    return ((struct party *)user)->told[HERALD_INBOX_BEGIN] > 0;
-}
-
 /* What it gives up makes events, and the good-bye is not forgotten over them. */
 static void an_inbox_that_wakes_late_says_good_bye(void **state)
 {
@@ -215,7 +210,7 @@ static void an_inbox_that_wakes_late_says_good_bye(void **state)
     anna = open_delivery(&send);
     bob = open_inbox(&receive);
     add_bytes(&anna, "large", large, sizeof(large));
-    drive(parties, 2, has_begun, &bob);
+    drive(parties, 2, inbox_has_begun, &bob);
     for (unsigned i = 0; i < 100; i++) /* until nothing is there to be received */
         turn(&bob);
     herald_inbox_stop(bob.inbox);

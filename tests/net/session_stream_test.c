@@ -252,11 +252,6 @@ static void who_joins_a_stream_late_does_not_hold_it_up(void **state)
     close(ends[0]);
 }
 
-static bool has_begun_one(void *user)
-{
-    return ((struct party *)user)->told[HERALD_INBOX_BEGIN] > 0;
-}
-
 static bool is_sent(void *user)
 {
     struct flow *flow = user;
@@ -293,7 +288,7 @@ static void stream_and_object_leave_apart(bool is_stream_first)
     add_bytes(&carol, "object", large, sizeof(large));
     if (!is_stream_first)
         parties[1] = &carol;
-    drive(parties, 2, has_begun_one, &bob);
+    drive(parties, 2, inbox_has_begun, &bob);
     parties[1] = &anna;
     assert_int_equal(write(in[1], "tttt", 4), 4);
     flow = (struct flow){ .party = &carol, .fd = out[0], .is_reading = true };

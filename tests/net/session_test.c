@@ -295,11 +295,6 @@ static void both_can_be_stopped(void **state)
     close_party(&bob);
 }
 
-static bool has_begun(void *user)
-{
-    return ((struct party *)user)->told[HERALD_INBOX_BEGIN] > 0;
-}
-
 /* All that was queued is not sent first. */
 static void receivers_are_told_that_it_was_stopped(void **state)
 {
@@ -315,7 +310,7 @@ static void receivers_are_told_that_it_was_stopped(void **state)
     anna = open_delivery(&send);
     bob = open_inbox(&receive);
     add_bytes(&anna, "large", large, sizeof(large));
-    drive(parties, 2, has_begun, &bob);
+    drive(parties, 2, inbox_has_begun, &bob);
     herald_delivery_stop(anna.delivery);
     drive(parties, 2, NULL, NULL);
     assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), -EINTR);
@@ -340,7 +335,7 @@ static void the_sender_is_told_that_a_receiver_was_stopped(void **state)
     anna = open_delivery(&send);
     bob = open_inbox(&receive);
     add_bytes(&anna, "large", large, sizeof(large));
-    drive(parties, 2, has_begun, &bob);
+    drive(parties, 2, inbox_has_begun, &bob);
     herald_inbox_stop(bob.inbox);
     drive(parties, 2, NULL, NULL);
     assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 1);
@@ -364,7 +359,7 @@ static void a_receiver_that_was_stopped_and_started_again_is_one(void **state)
     anna = open_delivery(&send);
     bob = open_inbox(&receive);
     add_bytes(&anna, "large", large, sizeof(large));
-    drive(parties, 2, has_begun, &bob);
+    drive(parties, 2, inbox_has_begun, &bob);
     herald_inbox_stop(bob.inbox);
     drive(parties, 2, delivery_is_done, &bob);
     receive.once = true;
@@ -392,7 +387,7 @@ static void a_receiver_that_vanishes_is_given_up(void **state)
     anna = open_delivery(&send);
     bob = open_inbox(&receive);
     add_bytes(&anna, "large", large, sizeof(large));
-    drive(parties, 2, has_begun, &bob);
+    drive(parties, 2, inbox_has_begun, &bob);
     bob.inbox = herald_inbox_free(bob.inbox);
     drive(parties, 1, NULL, NULL);
     assert_int_equal(herald_delivery_result(anna.delivery, &anna.error), 1);

@@ -163,6 +163,11 @@ static inline bool delivery_is_done(void *user)
     return ((struct party *)user)->result == 1;
 }
 
+static inline bool inbox_has_begun(void *user)
+{
+    return ((struct party *)user)->told[HERALD_INBOX_BEGIN] > 0;
+}
+
 static inline struct herald_recipient recipient_of(const struct party *party, uint32_t index)
 {
     struct herald_recipient recipient;
