@@ -139,12 +139,15 @@ static void change_acks(struct target *target)
     struct fuzz_supply *supply = &target->supply;
     uint32_t node_id = fuzz_u8(supply) & 3; /* 0 is nobody, 1 the sender itself */
 
-    switch (fuzz_below(supply, 4)) {
+    switch (fuzz_below(supply, 5)) {
     case 0:
         (void)!herald_norm_sender_add_ack_node(target->sender, node_id);
         break;
     case 1:
         herald_norm_sender_remove_ack_node(target->sender, node_id, target->now_ns);
+        break;
+    case 2:
+        herald_norm_sender_request_room(target->sender, some_object(target), target->now_ns);
         break;
     default:
         herald_norm_sender_request_acks(target->sender, some_object(target), target->now_ns);

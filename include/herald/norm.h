@@ -201,9 +201,10 @@ struct herald_norm_object {
  * Puts an object into the queue behind those that are there.
  *
  * Objects are kept after transmission, to repair them, until herald_norm_sender_release(), or until a new one needs
- * the room: then the oldest goes, once receivers had the time to ask for what they miss, 2 * (K + 2) GRTT (the GRTT
- * that they may still be using) and 16 datagrams after anything of it was last sent, unless repair of it is under way
- * or an acknowledgement that was asked for is still due. A RELEASED event tells.
+ * the room: then the oldest goes, once all that were asked have acknowledged it, or receivers had the time to ask for
+ * what they miss, 2 * (K + 2) GRTT (the GRTT that they may still be using) and 16 datagrams after anything of it was
+ * last sent, unless repair of it is under way or an acknowledgement by _request_acks() is still due. A RELEASED event
+ * tells.
  *
  * @param ret_object_id  its object_transport_id on the wire
  * @return 0; -EINVAL; -ENOBUFS: no room now, wait for a RELEASED event; -EFBIG: there never will be;
@@ -278,6 +279,13 @@ HERALD_API int herald_norm_sender_remove_ack_node(herald_norm_sender *sender, ui
  * @return 0; -ENOENT; -EINVAL: the list is empty.
  */
 HERALD_API int herald_norm_sender_request_acks(herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns);
+
+/**
+ * Sets the watermark like _request_acks(), only to make room sooner: what all have acknowledged need not be kept for as
+ * long as receivers could ask, but nothing is kept longer until they have. For queues of many small objects.
+ * @return 0; -ENOENT; -EINVAL: the list is empty.
+ */
+HERALD_API int herald_norm_sender_request_room(herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns);
 
 /** What _ack_status() says of a listed receiver. */
 enum herald_norm_ack_status {

@@ -193,6 +193,7 @@ enum hd_tx_mark_state {
 
 struct hd_tx_mark {
     enum hd_tx_mark_state state; /* by hd_tx_mark_set_state() only */
+    bool is_for_room;            /* nothing is kept for its sake */
     struct hd_position position;
     struct hd_tx_object *object; /* NULL once it is released */
     uint64_t block;              /* of the position: the last one that counts, */
@@ -273,6 +274,8 @@ struct herald_norm_sender {
     uint8_t *stream_memory;
     bool is_room_wanted; /* an enqueue was refused: RELEASED shall tell */
     uint64_t room_ns;    /* when the first object may be forgotten for that */
+    bool has_acked;      /* at least once, all that were asked have acknowledged all */
+    uint16_t acked_id;   /* up to this object */
 
     enum hd_tx_repair_state repair_state; /* by set_state() of norm_sender_repair.c only */
     uint64_t repair_ns;                   /* when that state ends */
@@ -349,6 +352,8 @@ void hd_tx_make_room(struct herald_norm_sender *sender, uint64_t now_ns);
 /* There may be room at another time than thought: an object was sent, or GRTT has changed. */
 void hd_tx_room_on_sent(struct herald_norm_sender *sender, const struct hd_tx_object *object);
 void hd_tx_room_on_grtt(struct herald_norm_sender *sender, uint64_t now_ns);
+/* All that were asked have everything up to that object. */
+void hd_tx_room_on_acked(struct herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns);
 /* Looks for the oldest object with something new to send. */
 void hd_tx_choose_sending(struct herald_norm_sender *sender);
 /* A place in an object as the wire tells it. */

@@ -239,7 +239,8 @@ void herald_norm_sender_flush(herald_norm_sender *sender, uint64_t now_ns)
 
 bool hd_tx_mark_needs(const struct herald_norm_sender *sender, uint16_t object_id)
 {
-    return is_mark_active(sender) && !hd_tx_id_before(sender->mark.position.object_id, object_id);
+    return is_mark_active(sender) && !sender->mark.is_for_room &&
+           !hd_tx_id_before(sender->mark.position.object_id, object_id);
 }
 
 /* Has everything up to it been sent? */
@@ -255,25 +256,44 @@ static bool is_mark_sent(const struct hd_tx_mark *mark)
            (object->next_block == mark->block && object->next_symbol > mark->symbol);
 }
 
+static uint32_t count_answers(const struct herald_norm_sender *sender, enum hd_norm_answer answer)
+{
+    const struct hd_norm_nodes *nodes = &sender->ack_nodes;
+    uint32_t count = 0;
+
+    for (uint32_t slot = 0; slot < nodes->used_slots; slot++)
+        count += nodes->slots[slot].node_id != HERALD_NORM_NODE_NONE && nodes->slots[slot].answer == answer;
+    return count;
+}
+
+/* All that were asked have everything up to it. Of a stream that need not be all of the object. */
+static void note_acknowledged(struct herald_norm_sender *sender, uint64_t now_ns)
+{
+    struct hd_tx_mark *mark = &sender->mark;
+    bool is_stream = mark->object && mark->object->kind == HERALD_NORM_STREAM;
+
+    hd_tx_room_on_acked(sender, (uint16_t)(mark->position.object_id - is_stream), now_ns);
+    if (!is_stream)
+        return;
+    mark->object->acked_block = mark->block;
+    hd_tx_stream_check(sender, now_ns);
+}
+
 /* All have answered, or will not be asked any more. */
 static void end_mark(struct herald_norm_sender *sender, uint64_t now_ns)
 {
     struct hd_tx_mark *mark = &sender->mark;
     struct herald_norm_sender_event event = { .type = HERALD_NORM_SENDER_ACKS_DONE,
-                                              .object_id = mark->position.object_id };
+                                              .object_id = mark->position.object_id,
+                                              .missing_count = count_answers(sender, HD_NORM_ANSWER_FAILED) };
 
-    for (uint32_t slot = 0; slot < sender->ack_nodes.used_slots; slot++)
-        if (sender->ack_nodes.slots[slot].node_id != HERALD_NORM_NODE_NONE &&
-            sender->ack_nodes.slots[slot].answer == HD_NORM_ANSWER_FAILED)
-            event.missing_count++;
     hd_tx_mark_set_state(sender, HD_TX_MARK_DONE);
     /* Also called from the application's calls, which may come in any number before events are read. */
     if (hd_events_room(&sender->events) > HD_TX_EVENTS_SPARE / 2)
         hd_tx_event_push(sender, &event);
-    if (mark->object && mark->object->kind == HERALD_NORM_STREAM && event.missing_count == 0) {
-        mark->object->acked_block = mark->block;
-        hd_tx_stream_check(sender, now_ns);
-    }
+    /* Who was taken off the list before it answered says nothing of the others. */
+    if (event.missing_count == 0 && count_answers(sender, HD_NORM_ANSWER_GIVEN) > 0)
+        note_acknowledged(sender, now_ns);
     if (sender->flush_state == HD_TX_FLUSH_RUNNING && sender->flush_ns == HERALD_NEVER &&
         !(sender->due & HD_TX_DUE_FLUSH))
         sender->flush_ns = now_ns; /* the next FLUSH, or the end, was due while the watermark was asked about */
@@ -407,7 +427,7 @@ int herald_norm_sender_remove_ack_node(herald_norm_sender *sender, uint32_t node
     return r;
 }
 
-int herald_norm_sender_request_acks(herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns)
+static int set_mark(struct herald_norm_sender *sender, uint16_t object_id, bool is_for_room, uint64_t now_ns)
 {
     struct hd_tx_object *object = hd_tx_object_find(sender, object_id);
     struct hd_tx_mark *mark = &sender->mark;
@@ -422,6 +442,7 @@ int herald_norm_sender_request_acks(herald_norm_sender *sender, uint16_t object_
                                            : !hd_tx_object_end(object, &block, &symbol))
         return -EINVAL; /* a stream into which nothing was written */
     hd_tx_mark_set_state(sender, HD_TX_MARK_WAITING);
+    mark->is_for_room = is_for_room;
     mark->object = object;
     mark->block = block;
     mark->symbol = symbol;
@@ -430,6 +451,16 @@ int herald_norm_sender_request_acks(herald_norm_sender *sender, uint16_t object_
     hd_tx_wake(sender, now_ns);
     hd_tx_mark_check(sender);
     return 0;
+}
+
+int herald_norm_sender_request_acks(herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns)
+{
+    return set_mark(sender, object_id, false, now_ns);
+}
+
+int herald_norm_sender_request_room(herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns)
+{
+    return set_mark(sender, object_id, true, now_ns);
 }
 
 int herald_norm_sender_ack_status(const herald_norm_sender *sender, uint32_t node_id)

@@ -11,6 +11,9 @@ enum { INFO_REPEATS_MAX = 4 };
 /* What a receiver may lose in a row before a packet comes that tells it of the loss. */
 enum { LOST_DATAGRAMS = 16 };
 
+/* What was acknowledged so long ago says nothing of ids that come round again. */
+enum { ACKED_IDS_MAX = 16384 };
+
 /* --- states --- */
 
 void hd_tx_object_set_state(struct hd_tx_object *object, enum hd_tx_object_state state)
@@ -186,6 +189,8 @@ static uint64_t done_ns(const struct herald_norm_sender *sender, const struct hd
     if (object->state != HD_TX_SENT || object->has_gathered || object->has_pending || sender->run.object == object ||
         hd_tx_mark_needs(sender, object->id))
         return HERALD_NEVER;
+    if (sender->has_acked && !hd_tx_id_before(sender->acked_id, object->id))
+        return object->last_sent_ns; /* all that were asked have it */
     lost_bytes = LOST_DATAGRAMS * ((uint64_t)HD_DATA_HEADER_BYTES_MAX + sender->config.segment_bytes);
     return hd_tx_repair_until_ns(sender, object->last_sent_ns,
                                  lost_bytes * 1000000000 / sender->pacer.rate_bytes_per_s);
@@ -245,6 +250,16 @@ void hd_tx_room_on_sent(struct herald_norm_sender *sender, const struct hd_tx_ob
 {
     if (sender->is_room_wanted && object == oldest_to_forget(sender))
         sender->room_ns = done_ns(sender, object);
+}
+
+void hd_tx_room_on_acked(struct herald_norm_sender *sender, uint16_t object_id, uint64_t now_ns)
+{
+    sender->has_acked = true;
+    sender->acked_id = object_id;
+    if (!sender->is_room_wanted)
+        return;
+    sender->room_ns = now_ns;
+    hd_tx_wake(sender, now_ns);
 }
 
 void hd_tx_room_on_grtt(struct herald_norm_sender *sender, uint64_t now_ns)
@@ -365,6 +380,8 @@ int herald_norm_sender_enqueue(herald_norm_sender *sender, const struct herald_n
         return -ENOBUFS;
     hd_tx_object_set_state(slot, HD_TX_QUEUED);
     slot->id = sender->next_id++;
+    if ((uint16_t)(slot->id - sender->acked_id) >= ACKED_IDS_MAX)
+        sender->has_acked = false;
     slot->flags = object_flags(object);
     slot->partition = partition;
     slot->is_partition_empty = object->kind != HERALD_NORM_STREAM && object->size_bytes == 0;

@@ -210,6 +210,100 @@ static void an_object_that_must_be_acknowledged_is_kept(void **state)
     kit_free(kit);
 }
 
+/* A queue of two objects, sent; `nodes` receivers are asked whether they have them. */
+static struct kit *ask_for_room(uint32_t nodes)
+{
+    struct herald_norm_sender_config config = kit_config();
+    struct kit *kit;
+
+    config.objects_max = 2;
+    config.robust_factor = 20;
+    kit = kit_new(&config);
+    for (uint32_t i = 0; i < nodes; i++)
+        assert_int_equal(herald_norm_sender_add_ack_node(kit->sender, ALICE + i), 0);
+    kit_enqueue(kit, 16, NULL);
+    kit_enqueue(kit, 16, NULL);
+    assert_int_equal(herald_norm_sender_request_room(kit->sender, 1, kit->now_ns), 0);
+    kit_drain(kit);
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
+    return kit;
+}
+
+static void what_all_have_acknowledged_makes_room_at_once(void **state)
+{
+    struct kit *kit = ask_for_room(2);
+
+    (void)state;
+    kit_ack(kit, ALICE, 1, 0, 0);
+    kit_run_for(kit, 0);
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
+    kit_ack(kit, ALICE + 1, 1, 0, 0);
+    kit_run_for(kit, 0);
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_RELEASED), 1); /* who waits for room is told */
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
+    kit_drain(kit);
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS); /* these are not acknowledged */
+    kit_free(kit);
+}
+
+static void what_is_asked_for_is_kept_although_all_have_acknowledged(void **state)
+{
+    struct kit *kit = ask_for_room(1);
+
+    (void)state;
+    kit_nack(kit, ALICE + 1, HD_REQUEST_SEGMENT, 0, 0, 0); /* somebody who was not asked */
+    kit_ack(kit, ALICE, 1, 0, 0);
+    kit_run_for(kit, 0);
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
+    kit_run_for(kit, 7 * kit_grtt_ns()); /* repaired */
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
+    kit_free(kit);
+}
+
+static void asking_for_room_keeps_nothing(void **state)
+{
+    struct kit *kit = ask_for_room(1);
+
+    (void)state;
+    kit_run_for(kit, 20 * kit_grtt_ns()); /* receivers had the time to ask, and the question is still open */
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ACKS_DONE), 0);
+    assert_int_equal(kit_try_enqueue(kit, 16), 0);
+    kit_free(kit);
+}
+
+static void nobody_left_to_ask_has_acknowledged_nothing(void **state)
+{
+    struct kit *kit = ask_for_room(1);
+
+    (void)state;
+    assert_int_equal(herald_norm_sender_remove_ack_node(kit->sender, ALICE, kit->now_ns), 0);
+    kit_run_for(kit, 0);
+    assert_int_equal(kit_events(kit, HERALD_NORM_SENDER_ACKS_DONE), 1);
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
+    kit_free(kit);
+}
+
+static void an_old_acknowledgement_says_nothing_of_ids_that_come_round_again(void **state)
+{
+    struct kit *kit = ask_for_room(1);
+
+    (void)state;
+    kit_ack(kit, ALICE, 1, 0, 0);
+    kit_run_for(kit, 0);
+    assert_int_equal(herald_norm_sender_release(kit->sender, 1, kit->now_ns), 0);
+    for (uint32_t i = 0; i < 0x9000; i++) {
+        uint16_t object_id = kit_enqueue(kit, 16, NULL);
+
+        assert_int_equal(herald_norm_sender_release(kit->sender, object_id, kit->now_ns), 0);
+    }
+    kit_enqueue(kit, 16, NULL);
+    kit_enqueue(kit, 16, NULL);
+    kit_drain(kit);
+    assert_int_equal(kit_try_enqueue(kit, 16), -ENOBUFS);
+    kit_free(kit);
+}
+
 static void object_ids_wrap(void **state)
 {
     struct kit *kit = kit_new(NULL);
@@ -462,6 +556,11 @@ int main(void)
         cmocka_unit_test(blocks_must_fit_the_width_of_their_number),
         cmocka_unit_test(the_largest_object_there_is_can_be_sent),
         cmocka_unit_test(an_object_that_must_be_acknowledged_is_kept),
+        cmocka_unit_test(what_all_have_acknowledged_makes_room_at_once),
+        cmocka_unit_test(what_is_asked_for_is_kept_although_all_have_acknowledged),
+        cmocka_unit_test(asking_for_room_keeps_nothing),
+        cmocka_unit_test(nobody_left_to_ask_has_acknowledged_nothing),
+        cmocka_unit_test(an_old_acknowledgement_says_nothing_of_ids_that_come_round_again),
         cmocka_unit_test(object_ids_wrap),
         cmocka_unit_test(an_object_may_be_released_while_it_is_sent),
         cmocka_unit_test(a_source_is_asked_once_for_each_block),
