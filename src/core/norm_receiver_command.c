@@ -4,6 +4,9 @@
  */
 #include "norm_receiver.h"
 
+/* Of one acknowledgement, when many come to one sender. */
+#define ACKNOWLEDGEMENT_NS UINT64_C(50000)
+
 /* --- FLUSH --- */
 
 /* A FLUSH of an object without bytes has all ones for a place. */
@@ -105,10 +108,20 @@ static void note_asked(struct hd_rx_remote *remote, const struct hd_position *po
     remote->was_acknowledged = false;
 }
 
-/* RFC 5740 section 5.5.3: who is listed and has everything acknowledges, each time it is asked. */
-static void input_watermark(herald_norm_receiver *receiver, struct hd_rx_remote *remote,
-                            const struct hd_position *position, uint64_t now_ns)
+/* In which those that are listed answer: a GRTT is for so many that they are not all listed in one message. */
+static uint64_t acknowledgement_spread_ns(const struct hd_rx_remote *remote, const struct hd_cursor *nodes)
 {
+    uint64_t spread_ns = hd_cursor_left(nodes) / sizeof(uint32_t) * ACKNOWLEDGEMENT_NS;
+
+    return spread_ns < remote->grtt_ns ? spread_ns : remote->grtt_ns;
+}
+
+/* RFC 5740 section 5.5.3: who is listed and has everything acknowledges, each time it is asked. */
+static void input_watermark(herald_norm_receiver *receiver, struct hd_rx_remote *remote, const struct hd_flush *flush,
+                            uint64_t now_ns)
+{
+    const struct hd_position *position = &flush->position;
+
     struct herald_norm_receiver_event event = {
         .type = HERALD_NORM_RECEIVER_WATERMARK,
         .sender_id = remote->node_id,
@@ -122,7 +135,8 @@ static void input_watermark(herald_norm_receiver *receiver, struct hd_rx_remote 
     remote->watermark = *position;
     if (receiver->config.silent || remote->watermark_ns != HERALD_NEVER || remote->pending & HD_RX_SEND_WATERMARK)
         return;
-    remote->watermark_ns = now_ns + hd_random_uniform_ns(&receiver->random, remote->grtt_ns);
+    remote->watermark_ns = now_ns +
+                           hd_random_uniform_ns(&receiver->random, acknowledgement_spread_ns(remote, &flush->nodes));
 }
 
 static bool lists_us(const herald_norm_receiver *receiver, struct hd_cursor nodes)
@@ -181,7 +195,7 @@ void hd_rx_command_flush(herald_norm_receiver *receiver, struct hd_rx_remote *re
         return;
     note_asked(remote, position, id);
     if (has_all(receiver, remote, &place))
-        input_watermark(receiver, remote, position, now_ns);
+        input_watermark(receiver, remote, flush, now_ns);
 }
 
 /* --- CMD(CC) --- */

@@ -355,6 +355,19 @@ static void test_watermark_of_a_refused_object_is_not_acknowledged(void **state)
     rx_free(rx);
 }
 
+/* A GRTT is for lists that no message holds. */
+static void test_watermark_of_a_short_list_is_acknowledged_soon(void **state)
+{
+    struct rx *rx = rx_new(NULL, 64);
+
+    (void)state;
+    complete(rx, 0, 0);
+    rx_flush(rx, 0, 0, 3, RX_NODE);
+    rx_run_for(rx, RX_MS / 20);
+    assert_string_equal(rx_trace(rx), "F0/0.3");
+    rx_free(rx);
+}
+
 static void test_watermark_tells_of_what_failed_after_an_acknowledgement(void **state)
 {
     struct rx *rx = rx_new(NULL, 64);
@@ -428,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_watermark_tells_of_objects_that_the_sender_no_longer_had),
         cmocka_unit_test(test_watermark_does_not_count_what_was_refused_or_is_from_before),
         cmocka_unit_test(test_watermark_of_a_refused_object_is_not_acknowledged),
+        cmocka_unit_test(test_watermark_of_a_short_list_is_acknowledged_soon),
         cmocka_unit_test(test_watermark_tells_of_what_failed_after_an_acknowledgement),
         cmocka_unit_test(test_watermarks_of_a_new_instance_know_nothing_of_earlier_failures),
         cmocka_unit_test(test_flushes_from_far_behind_leave_no_open_object_outside_the_window),
