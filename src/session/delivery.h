@@ -124,6 +124,9 @@ struct herald_delivery {
     uint32_t unsent_count;  /* slots that are not sent yet, */
     uint64_t unsent_bytes;  /* and what is in them */
     uint16_t last_object_id;
+    uint16_t sent_object_id; /* the last one of which all was sent */
+    uint32_t unasked_count;  /* objects that were sent since it was asked who has all */
+    bool is_room_asked;      /* that question is not answered yet */
     uint64_t objects_sent;
     uint64_t tree_bytes;
     struct hd_stream_feed stream;
@@ -131,6 +134,7 @@ struct herald_delivery {
     struct hd_recipient *people;
     uint32_t people_count;
     uint32_t listed_count, dismiss_count;
+    bool lists_all;       /* not only those who are not herald */
     uint64_t tick_ns;     /* when time-outs of recipients are looked at */
     uint64_t repairs;     /* datagrams that the transport has sent as such so far */
     uint64_t repaired_ns; /* when there were more of them than before */
@@ -215,6 +219,8 @@ bool hd_recipient_has_all(const struct hd_recipient *recipient);
 bool hd_recipient_counts(const struct hd_recipient *recipient);
 /* Time-outs: who vanished, who is left behind. */
 void hd_people_tick(herald_delivery *delivery);
+/* Asks all, or no more than those who are not herald, for acknowledgements by watermark. */
+void hd_people_list_all(herald_delivery *delivery, bool all);
 /* All who are waited for before sending are here. */
 bool hd_people_are_here(const herald_delivery *delivery);
 /* Some of those have not said that they are herald. */

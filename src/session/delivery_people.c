@@ -552,20 +552,36 @@ static void note_repairs(herald_delivery *delivery)
     delivery->repaired_ns = delivery->now_ns;
 }
 
+/* Who is asked for acknowledgement by watermark: of those that are herald, receipts tell more in the end. */
+static void update_listing(herald_delivery *delivery, struct hd_recipient *recipient)
+{
+    const struct herald_recipient *facts = &recipient->facts;
+    bool is_final = hd_recipient_is_final(recipient);
+
+    if (facts->is_herald && (!delivery->lists_all || is_final || recipient->is_ignored)) {
+        unlist(delivery, recipient);
+    } else if (facts->node_id != 0 && is_here(recipient) && !recipient->is_listed && !is_final) {
+        recipient->is_listed = herald_norm_sender_add_ack_node(delivery->norm, facts->node_id) == 0;
+        delivery->listed_count += recipient->is_listed;
+    }
+}
+
+void hd_people_list_all(herald_delivery *delivery, bool all)
+{
+    if (delivery->lists_all == all)
+        return;
+    delivery->lists_all = all;
+    for (uint32_t i = 0; i < delivery->people_count; i++)
+        update_listing(delivery, &delivery->people[i]);
+}
+
 void hd_people_tick(herald_delivery *delivery)
 {
     note_repairs(delivery);
     for (uint32_t i = 0; i < delivery->people_count; i++) {
         struct hd_recipient *recipient = &delivery->people[i];
-        struct herald_recipient *facts = &recipient->facts;
 
-        if (facts->node_id != 0 && is_here(recipient) && !facts->is_herald && !recipient->is_listed &&
-            !hd_recipient_is_final(recipient)) {
-            recipient->is_listed = herald_norm_sender_add_ack_node(delivery->norm, facts->node_id) == 0;
-            delivery->listed_count += recipient->is_listed;
-        }
-        if (facts->is_herald) /* it turned out to be herald: its receipt tells more */
-            unlist(delivery, recipient);
+        update_listing(delivery, recipient);
         if (!recipient->has_left || !has_successor(delivery, recipient))
             tick_one(delivery, recipient);
     }

@@ -181,6 +181,10 @@ static void end_old_question(herald_delivery *delivery)
 void hd_delivery_on_acks_done(herald_delivery *delivery, uint32_t missing_count)
 {
     (void)missing_count; /* who did not answer is asked again, until it has vanished */
+    if (delivery->is_room_asked) {
+        delivery->is_room_asked = false;
+        return;
+    }
     delivery->acks_active = false;
     delivery->acks_ns = delivery->now_ns + RECEIPT_INTERVAL_MAX_NS / 5;
 }
@@ -308,6 +312,8 @@ static bool is_forsaken(herald_delivery *delivery)
 static void step_sending(herald_delivery *delivery)
 {
     if (hd_delivery_is_all_sent(delivery)) {
+        delivery->is_room_asked = false;
+        hd_people_list_all(delivery, false);
         hd_delivery_set_phase(delivery, HERALD_DELIVERY_RECEIPTS);
         return;
     }

@@ -15,6 +15,8 @@ enum {
     QUEUE_BYTES_MAX = 8 << 20,    /* within these limits, */
     QUEUE_PER_SECOND = 4,         /* what takes a quarter of a second */
     REST_DATAGRAMS = 16,          /* after a run of fewer, more are let gather, */
+    ROOM_PEOPLE_MAX = 64,         /* so many are asked who has all, */
+    ROOM_PARTS = 4,               /* each time that such a part of the transport's queue was sent */
 };
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -332,6 +334,24 @@ static uint64_t queue_limit_bytes(const herald_delivery *delivery)
     return limit_bytes < QUEUE_BYTES_MAX ? limit_bytes : QUEUE_BYTES_MAX;
 }
 
+/*
+ * The transport keeps what was sent for as long as receivers may ask for it, many round-trip times. Small objects would
+ * fill its queue, and wait; so those who take part are asked whether they have it. A question that is still open when
+ * all it asked about is gone is of no use any more.
+ */
+static void ask_for_room(herald_delivery *delivery)
+{
+    uint32_t due_count = delivery->is_room_asked ? HD_DELIVERY_OBJECTS_MAX : HD_DELIVERY_OBJECTS_MAX / ROOM_PARTS;
+
+    if (delivery->phase != HERALD_DELIVERY_SENDING || delivery->unasked_count < due_count || delivery->acks_active ||
+        delivery->config.silent_receivers || delivery->people_count > ROOM_PEOPLE_MAX)
+        return;
+    hd_people_list_all(delivery, true);
+    delivery->is_room_asked = herald_norm_sender_request_room(delivery->norm, delivery->sent_object_id,
+                                                              delivery->now_ns) == 0;
+    delivery->unasked_count = 0;
+}
+
 void hd_delivery_feed(herald_delivery *delivery)
 {
     uint64_t limit_bytes;
@@ -340,6 +360,7 @@ void hd_delivery_feed(herald_delivery *delivery)
     /* What waits to be sent of a stream points to what writing to it may overwrite. */
     if (delivery->stream.fd >= 0 && delivery->run_out.datagrams == 0 && !delivery->has_held)
         hd_delivery_feed_stream(delivery);
+    ask_for_room(delivery);
     if (!send_digests(delivery))
         return; /* they are waited for: new entries would take the room */
     limit_bytes = queue_limit_bytes(delivery);
@@ -370,6 +391,8 @@ void hd_delivery_on_sent(herald_delivery *delivery, uint16_t object_id)
         return;
     slot->is_sent = true;
     forget_unsent(delivery, slot);
+    delivery->sent_object_id = object_id;
+    delivery->unasked_count++;
     if (slot->purpose == HD_SLOT_ENTRY && delivery->objects_sent < hd_tree_count(delivery->tree))
         delivery->objects_sent++;
     (void)send_digests(delivery);

@@ -74,6 +74,39 @@ static void resting_keeps_the_rate(void **state)
     close_party(&anna);
 }
 
+/* ---- small objects --------------------------------------------------------------------------- */
+
+enum { SMALL_OBJECTS = 5000 };
+
+/* The transport keeps 500 objects, as long as receivers might ask for them, unless these say that they have them. */
+static void small_objects_make_room_as_they_are_acknowledged(void **state)
+{
+    struct herald_delivery_config send = delivery_config();
+    struct herald_inbox_config receive = inbox_config(HERALD_INBOX_MEMORY);
+    struct party anna, bob;
+    struct party *parties[] = { &anna, &bob };
+    struct herald_norm_sender_statistics statistics;
+
+    (void)state;
+    send.expect_count = 1;
+    receive.count = SMALL_OBJECTS;
+    anna = open_delivery(&send);
+    bob = open_inbox(&receive);
+    for (int i = 0; i < SMALL_OBJECTS; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "small-%d", i);
+        add_bytes(&anna, name, name, sizeof(name));
+    }
+    drive(parties, 2, NULL, NULL);
+    assert_int_equal(bob.told[HERALD_INBOX_DONE], SMALL_OBJECTS);
+    herald_delivery_get_statistics(anna.delivery, &statistics);
+    /* More than answers to probes and questions. */
+    assert_true(statistics.acks > statistics.cc_probes + statistics.ack_requests);
+    close_party(&anna);
+    close_party(&bob);
+}
+
 /* ---- a receiver that was stopped ------------------------------------------------------------- */
 
 /* What is looked at while parties are driven. */
@@ -135,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_rate_allows_is_let_gather),
         cmocka_unit_test(resting_keeps_the_rate),
+        cmocka_unit_test(small_objects_make_room_as_they_are_acknowledged),
         cmocka_unit_test(a_receiver_that_was_stopped_is_not_far_away),
     };
 
