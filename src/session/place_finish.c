@@ -30,6 +30,7 @@ struct hd_job {
     bool has_meta;
     uint16_t mode;
     int64_t mtime_ns;
+    int parent_fd; /* its directory, to be synced; -1: it is not */
     struct hd_finished result;
 };
 
@@ -113,6 +114,7 @@ static void sync_all(struct hd_job *jobs, size_t count)
             sync_file(job);
 }
 
+/* @param sync  its directory is to be synced, later */
 static void put(struct hd_place *place, struct hd_job *job, bool sync)
 {
     char last[NAME_MAX + 1];
@@ -120,12 +122,12 @@ static void put(struct hd_place *place, struct hd_job *job, bool sync)
     int parent = hd_place_open_parent(place, job->name, true, false, &wanted, &job->result.error);
 
     if (parent >= 0 && hd_place_put(place, job->file->partial.name, parent, wanted, last, &job->result.error) == 0) {
-        int r = sync ? hd_place_sync_directory(parent) : 0;
-
         (void)snprintf(job->result.path, sizeof(job->result.path), "%.*s%s", (int)(wanted - job->name), job->name,
                        last);
-        if (r < 0)
-            fail(job, r);
+        if (sync) {
+            job->parent_fd = parent;
+            parent = -1;
+        }
         hd_store_file_arrived(job->file);
         job->file = NULL;
     }
@@ -136,6 +138,34 @@ static void put(struct hd_place *place, struct hd_job *job, bool sync)
     }
     if (parent >= 0)
         (void)close(parent);
+}
+
+static bool has_same_parent(const struct hd_job *a, const struct hd_job *b)
+{
+    const char *a_slash = strrchr(a->name, '/'), *b_slash = strrchr(b->name, '/');
+    size_t a_bytes = a_slash != NULL ? (size_t)(a_slash - a->name) : 0;
+    size_t b_bytes = b_slash != NULL ? (size_t)(b_slash - b->name) : 0;
+
+    return a_bytes == b_bytes && memcmp(a->name, b->name, a_bytes) == 0;
+}
+
+/* Files of one directory mostly come one behind the other: it is synced once for them all. */
+static void sync_parents(struct hd_job *jobs)
+{
+    const struct hd_job *last = NULL;
+    int r = 0;
+
+    for (struct hd_job *job = jobs; job != NULL; job = job->next) {
+        if (job->parent_fd < 0)
+            continue;
+        if (last == NULL || !has_same_parent(last, job))
+            r = hd_place_sync_directory(job->parent_fd);
+        if (r < 0)
+            fail(job, r);
+        (void)close(job->parent_fd);
+        job->parent_fd = -1;
+        last = job;
+    }
 }
 
 /* ---- all that waits -------------------------------------------------------------------------- */
@@ -164,6 +194,7 @@ static void run(struct hd_place *place, struct hd_job *jobs)
             job->file = NULL;
         }
     }
+    sync_parents(jobs);
     if (sync_fd >= 0 && syncfs(sync_fd) < 0)
         for (struct hd_job *job = jobs; job != NULL; job = job->next)
             if (job->name != NULL)
@@ -299,6 +330,7 @@ int hd_place_finish(struct hd_place *place, struct hd_store *store, const struct
         (void)hd_store_free(store);
         return -ENOMEM;
     }
+    job->parent_fd = -1;
     job->file = hd_store_as_file(store);
     hd_journal_write(&job->file->partial.journal, store);
     hd_journal_close(&job->file->partial.journal);
@@ -318,8 +350,10 @@ void hd_place_finish_directories(struct hd_place *place)
 {
     struct hd_job *job = calloc(1, sizeof(*job));
 
-    if (job != NULL)
-        submit(place, job);
+    if (job == NULL)
+        return;
+    job->parent_fd = -1;
+    submit(place, job);
 }
 
 int hd_place_fd(const struct hd_place *place)

@@ -244,7 +244,8 @@ void hd_store_discard(struct hd_store *store)
 
 void hd_store_file_arrived(struct hd_store_file *file)
 {
-    (void)unlinkat(file->place->partial_fd, file->partial.journal_name, 0);
+    if (file->partial.identity != NULL)
+        (void)unlinkat(file->place->partial_fd, file->partial.journal_name, 0);
     hd_partial_close(&file->partial);
     (void)hd_store_free(&file->common);
 }
