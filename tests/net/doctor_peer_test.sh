@@ -81,10 +81,12 @@ healthy 'an old version there, and a group of any source' A $EP --peer 10.0.0.2
 stop peer_B
 must on B sysctl -qw net.ipv4.conf.eth0.force_igmp_version=0
 
-# All on one processor: a burst is queued as a whole before the listener can take any of it.
+# All on one processor, which the listener gets when nobody else wants it: a burst is queued as a whole before it can
+# take any of it.
 allowed=$(awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status)
 must taskset -cp "${allowed%%[-,]*}" $$ >/dev/null
 listen listener B $EP --rcvbuf 4K
+must chrt --idle --pid 0 "${pid_of[listener]}"
 kill -STOP "${pid_of[listener]}"
 run flood A herald send $EP flood --count 100 --interval 1ms --wait 1ms
 kill -CONT "${pid_of[listener]}"
