@@ -340,7 +340,7 @@ static void handle_event(herald_delivery *delivery, const struct herald_norm_sen
         hd_delivery_on_released(delivery, event->object_id, true);
         break;
     case HERALD_NORM_SENDER_ACKED:
-        hd_people_on_acked(delivery, event->node_id);
+        hd_people_on_acked(delivery, event->node_id, event->object_id);
         break;
     case HERALD_NORM_SENDER_ACKS_DONE:
         hd_delivery_on_acks_done(delivery, event->missing_count);

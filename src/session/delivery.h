@@ -15,7 +15,7 @@
 #include <herald/session.h>
 
 enum {
-    HD_DELIVERY_OBJECTS_MAX = 500,                   /* in the transport's queue */
+    HD_DELIVERY_OBJECTS_MAX = 250,                   /* in the queue; receivers of NRL's keep no more than 256 */
     HD_DELIVERY_SLOTS = 2 * HD_DELIVERY_OBJECTS_MAX, /* these, and those whose digest waits for room there */
     HD_DELIVERY_ENTRIES_MAX = 1 << 24,               /* receivers keep account of no more */
     HD_SEGMENT_BYTES_MIN = 128,                      /* requests and descriptions have to fit */
@@ -209,7 +209,8 @@ bool hd_people_on_packet(herald_delivery *delivery, const struct herald_peer *fr
                          size_t packet_bytes);
 /* An application acknowledgement came. */
 void hd_people_on_answer(herald_delivery *delivery, uint32_t node_id, const uint8_t *content, size_t content_bytes);
-void hd_people_on_acked(herald_delivery *delivery, uint32_t node_id);
+/* It has everything up to that object. */
+void hd_people_on_acked(herald_delivery *delivery, uint32_t node_id, uint16_t object_id);
 struct hd_recipient *hd_people_find(herald_delivery *delivery, uint32_t node_id);
 void hd_people_set_state(herald_delivery *delivery, struct hd_recipient *recipient, enum herald_recipient_state state);
 /* Nothing more is to be waited for from it. */

@@ -436,10 +436,12 @@ void hd_people_on_answer(herald_delivery *delivery, uint32_t node_id, const uint
         on_status(delivery, recipient, &answer);
 }
 
-void hd_people_on_acked(herald_delivery *delivery, uint32_t node_id)
+void hd_people_on_acked(herald_delivery *delivery, uint32_t node_id, uint16_t object_id)
 {
     struct hd_recipient *recipient = hd_people_find(delivery, node_id);
 
+    if (object_id != delivery->last_object_id || !hd_delivery_is_all_sent(delivery))
+        return; /* there is more to come */
     if (recipient != NULL && !recipient->facts.is_herald && !hd_recipient_is_final(recipient)) {
         recipient->has_proved = true;
         recipient->facts.bytes = delivery->tree_bytes + delivery->stream.written_bytes;

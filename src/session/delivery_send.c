@@ -13,10 +13,11 @@ enum {
     DIGEST_FIRST_BYTES = 1 << 20, /* what is no larger is read before it is sent: its digest goes along */
     QUEUE_BYTES_MIN = 1 << 20,    /* what waits to be sent before more objects are opened: */
     QUEUE_BYTES_MAX = 8 << 20,    /* within these limits, */
-    QUEUE_PER_SECOND = 4,         /* what takes a quarter of a second */
+    QUEUE_PER_SECOND = 4,         /* what takes a quarter of a second; */
+    QUEUE_PARTS = 4,              /* and in number such a part of the queue, most of which is for repairs */
     REST_DATAGRAMS = 16,          /* after a run of fewer, more are let gather, */
     ROOM_PEOPLE_MAX = 64,         /* so many are asked who has all, */
-    ROOM_PARTS = 4,               /* each time that such a part of the transport's queue was sent */
+    ROOM_PARTS = 2,               /* each time that such a part of the queue was sent */
 };
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -337,18 +338,23 @@ static uint64_t queue_limit_bytes(const herald_delivery *delivery)
 /*
  * The transport keeps what was sent for as long as receivers may ask for it, many round-trip times. Small objects would
  * fill its queue, and wait; so those who take part are asked whether they have it. A question that is still open when
- * all it asked about is gone is of no use any more.
+ * all it asked about is gone is of no use any more. What one who is not herald lacks is kept until it has answered, or
+ * vanished: nobody sends it again later.
  */
 static void ask_for_room(herald_delivery *delivery)
 {
     uint32_t due_count = delivery->is_room_asked ? HD_DELIVERY_OBJECTS_MAX : HD_DELIVERY_OBJECTS_MAX / ROOM_PARTS;
+    int r;
 
     if (delivery->phase != HERALD_DELIVERY_SENDING || delivery->unasked_count < due_count || delivery->acks_active ||
         delivery->config.silent_receivers || delivery->people_count > ROOM_PEOPLE_MAX)
         return;
     hd_people_list_all(delivery, true);
-    delivery->is_room_asked = herald_norm_sender_request_room(delivery->norm, delivery->sent_object_id,
-                                                              delivery->now_ns) == 0;
+    if (hd_people_has_strangers(delivery))
+        r = herald_norm_sender_request_acks(delivery->norm, delivery->sent_object_id, delivery->now_ns);
+    else
+        r = herald_norm_sender_request_room(delivery->norm, delivery->sent_object_id, delivery->now_ns);
+    delivery->is_room_asked = r == 0;
     delivery->unasked_count = 0;
 }
 
@@ -364,7 +370,7 @@ void hd_delivery_feed(herald_delivery *delivery)
     if (!send_digests(delivery))
         return; /* they are waited for: new entries would take the room */
     limit_bytes = queue_limit_bytes(delivery);
-    while (delivery->unsent_bytes < limit_bytes) {
+    while (delivery->unsent_bytes < limit_bytes && delivery->unsent_count < HD_DELIVERY_OBJECTS_MAX / QUEUE_PARTS) {
         if (delivery->pending.purpose == HD_SLOT_FREE) {
             if (!next_entry(delivery, &index))
                 break;

@@ -164,10 +164,10 @@ received() { # NAME HOST RECEIVER
 }
 
 # Waits until a receiver of NRL's has told of as many objects as there are.
-wait_received() { # NAME HOST WANTED
+wait_received() { # NAME WANTED
     local end=$((SECONDS + PEER_SECONDS))
 
-    until [ "$(count "$1-r$2.out" '^(complete|stream|aborted)')" -ge "$3" ] || [ $SECONDS -ge $end ]; do
+    until [ "$(count "$1.out" '^(complete|stream|aborted)')" -ge "$2" ] || [ $SECONDS -ge $end ]; do
         pause
     done
 }
@@ -194,7 +194,7 @@ settle() { # NAME
             finish "$1-r$host"
             [ "$status" = 0 ] || failed=1
         else
-            [ $failed = 1 ] || wait_received "$1" $host ${#sizes[@]}
+            [ $failed = 1 ] || wait_received "$1-r$host" ${#sizes[@]}
             stop "$1-r$host"
         fi
         received "$1" $host "$receiver" >"$T/$1-r$host.cmp" 2>&1 || failed=1
@@ -325,11 +325,37 @@ expected_by_address() {
     stop address-nrl
 }
 
+# NRL keeps no more than 256 objects, and gives up the oldest for a newer one: then it would confirm what it lacks.
+many_files() {
+    local port=7002 number
+
+    mkdir "$T/many" "$T/many-nrl" "$T/many-get"
+    for number in {1..600}; do
+        head -c 2000 /dev/urandom >"$T/many/$number"
+    done
+    printf 'node:11\n10.0.0.3\n' >"$T/many-hosts"
+    lose 5 $port
+    start many-nrl A nrl_peer receive --node 11 --directory "$T/many-nrl" --sync-all --port $port
+    wait_line many-nrl.out '^ready$'
+    start many-get B herald get $GROUP:$port --directory "$T/many-get" --once
+    wait_line many-get.err '^getting from '
+    start many-put S herald put $GROUP:$port "$T/many" --expect-hosts "$T/many-hosts" --rate max
+    finish many-put
+    is 'many small files are sent to NRL and herald' $status 0
+    finish many-get
+    wait_received many-nrl 600
+    is 'and NRL gives none up' "$(count many-nrl.out '^aborted')" 0
+    rm -rf "$T/many-nrl/"*[!0-9]* # the directory itself is an object, too
+    ok 'but has all of them' diff -rq "$T/many" "$T/many-nrl"
+    ok 'as herald has' diff -rq "$T/many" "$T/many-get/many"
+    stop many-nrl
+}
+
 if [ "$which" = short ]; then
     selection
 else
     matrix
 fi
 settle_all
-case $which in short | all) comes_late && expected_by_address ;; esac
+case $which in short | all) comes_late && expected_by_address && many_files ;; esac
 done_testing
