@@ -231,6 +231,8 @@ const char *peer_base_name(const char *path)
 
 void peer_append(struct peer_content *content, const void *bytes, size_t size_bytes)
 {
+    if (size_bytes == 0) /* a read that found nothing: there may be no memory yet to copy it to */
+        return;
     if (content->size_bytes + size_bytes > content->room_bytes) {
         content->room_bytes = 2 * (content->size_bytes + size_bytes);
         content->bytes = (char *)realloc(content->bytes, content->room_bytes);
